@@ -1,0 +1,108 @@
+/** Measures voice activity: what a score costs in shared runs and in runs of its own, what it waits under live load, and what loading costs. `node bench/vad.ts` */
+import { Effect } from "effect"
+import { WINDOW_MS, WINDOW_SAMPLES } from "../src/schema/Audio.ts"
+import { loadSileroModel, shippedModel, type SileroModel } from "../src/layers/SileroModel.ts"
+import { makeBatcher, makeScorer } from "../src/layers/SileroVoiceActivity.ts"
+
+const CALLERS = [1, 16, 64, 200]
+const ROUND_SECONDS = 1.5
+
+/** The same scheduler without sharing: every row gets a run of its own. */
+const oneByOne =
+  (model: SileroModel): SileroModel["run"] =>
+  (rows) =>
+    Effect.forEach(rows, (row) => model.run([row]), { discard: true })
+
+const windowOf = (caller: number): Int16Array =>
+  Int16Array.from({ length: WINDOW_SAMPLES }, (_, i) => 6000 * Math.sin(i * 0.05 * (1 + (caller % 7))))
+
+const percentile = (sorted: ReadonlyArray<number>, share: number): number =>
+  sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN
+
+/** Microseconds per score when every caller asks again as soon as it was answered. */
+const saturated = Effect.fnUntraced(function* (run: SileroModel["run"], callers: number) {
+  const batcher = yield* makeBatcher(run)
+  const until = performance.now() + 1000 * ROUND_SECONDS
+  let scores = 0
+  const caller = Effect.fnUntraced(function* (index: number) {
+    const scorer = makeScorer(batcher)
+    const window = windowOf(index)
+    while (performance.now() < until) {
+      yield* scorer.score(window)
+      scores++
+    }
+  })
+  const begun = performance.now()
+  yield* Effect.forEach(
+    Array.from({ length: callers }, (_, i) => i),
+    caller,
+    { concurrency: "unbounded" }
+  )
+  return (1000 * (performance.now() - begun)) / scores
+})
+
+/** Every caller sends one window every 32 ms, each at its own moment: waiting times in ms, and the share of a core used. */
+const live = Effect.fnUntraced(function* (run: SileroModel["run"], callers: number) {
+  const batcher = yield* makeBatcher(run)
+  const windows = Math.round((1000 * ROUND_SECONDS) / WINDOW_MS)
+  const waits: Array<number> = []
+  const caller = Effect.fnUntraced(function* (index: number) {
+    const scorer = makeScorer(batcher)
+    const window = windowOf(index)
+    const first = performance.now() + (WINDOW_MS * index) / callers
+    for (let k = 0; k < windows; k++) {
+      yield* Effect.sleep(Math.max(0, first + k * WINDOW_MS - performance.now()))
+      const asked = performance.now()
+      yield* scorer.score(window)
+      waits.push(performance.now() - asked)
+    }
+  })
+  const cpu = process.cpuUsage()
+  const begun = performance.now()
+  yield* Effect.forEach(
+    Array.from({ length: callers }, (_, i) => i),
+    caller,
+    { concurrency: "unbounded" }
+  )
+  const used = process.cpuUsage(cpu)
+  waits.sort((a, b) => a - b)
+  return {
+    p50: percentile(waits, 0.5),
+    p99: percentile(waits, 0.99),
+    core: (used.user + used.system) / 1000 / (performance.now() - begun)
+  }
+})
+
+/** The scheduler alone: a model that answers on the next turn of the event loop, without work. */
+const noModel: SileroModel["run"] = () => Effect.callback((resume) => void setImmediate(() => resume(Effect.void)))
+
+const main = Effect.gen(function* () {
+  const begun = performance.now()
+  const model = yield* loadSileroModel(shippedModel)
+  console.log(`load, check and first run: ${(performance.now() - begun).toFixed(0)} ms`)
+  yield* Effect.scoped(saturated(model.run, 64))
+
+  console.log("\nback to back, µs per score")
+  console.log("callers   shared   alone   ratio   scheduler only")
+  for (const callers of CALLERS) {
+    const shared = yield* Effect.scoped(saturated(model.run, callers))
+    const alone = yield* Effect.scoped(saturated(oneByOne(model), callers))
+    const scheduler = yield* Effect.scoped(saturated(noModel, callers))
+    const cells = [String(callers).padStart(7), shared.toFixed(1).padStart(8), alone.toFixed(1).padStart(7)]
+    console.log(...cells, `${(alone / shared).toFixed(2)}x`.padStart(7), scheduler.toFixed(1).padStart(16))
+  }
+
+  console.log("\nlive, one window per caller every 32 ms")
+  console.log("callers   shared p50   p99 ms   core   |   alone p50   p99 ms   core")
+  for (const callers of CALLERS) {
+    const shared = yield* Effect.scoped(live(model.run, callers))
+    const alone = yield* Effect.scoped(live(oneByOne(model), callers))
+    const cells = [shared, alone].map(
+      ({ p50, p99, core }) =>
+        `${p50.toFixed(2).padStart(9)} ${p99.toFixed(2).padStart(8)} ${core.toFixed(2).padStart(6)}`
+    )
+    console.log(`${String(callers).padStart(7)} ${cells.join("   |")}`)
+  }
+})
+
+await Effect.runPromise(Effect.scoped(main))
