@@ -1,0 +1,300 @@
+/** One call from its `start` frame on: the carrier's frames in, the agent's audio out. The only place where stages and services meet. */
+import { Cause, Clock, Deferred, Effect, FiberMap, FiberSet, Option, Queue, type Scope, Stream } from "effect"
+import { LanguageModel } from "effect/ai"
+import { type VoiceWindow, WINDOW_MS } from "../schema/Audio.ts"
+import { type CallEventBody, type CallInfo, type CallStage } from "../schema/CallEvent.ts"
+import { defaultPhrases as phrases } from "../schema/Phrases.ts"
+import { type ReplyCue, type StopReason, type TurnInput, type TurnOutput } from "../schema/Turn.ts"
+import { type Media } from "../schema/Twilio.ts"
+import { AppConfig } from "../services/AppConfig.ts"
+import { CallObserver } from "../services/CallObserver.ts"
+import { Endpointing } from "../services/Endpointing.ts"
+import { SpeechToText } from "../services/SpeechToText.ts"
+import { TextToSpeech } from "../services/TextToSpeech.ts"
+import { VoiceActivity } from "../services/VoiceActivity.ts"
+import { type Message, promptFor, said } from "./Conversation.ts"
+import * as EnergyScore from "./EnergyScore.ts"
+import { decodeMulawBase64 } from "./Mulaw.ts"
+import { defaultPlayoutSettings, makePlayout, type PlayoutWire } from "./Playout.ts"
+import { answerWords, reply } from "./Reply.ts"
+import * as SpeechGate from "./SpeechGate.ts"
+import * as TurnTaking from "./TurnTaking.ts"
+import * as VoiceWindows from "./VoiceWindows.ts"
+
+/** Services a call stands on. */
+export type CallServices =
+  | AppConfig
+  | CallObserver
+  | Endpointing
+  | LanguageModel.LanguageModel
+  | SpeechToText
+  | TextToSpeech
+  | VoiceActivity
+
+/** A running call, as the carrier's frames drive it. */
+export interface CallSession {
+  /** Caller audio arrived; waits until it is scored. */
+  readonly media: (frame: Media) => Effect.Effect<void>
+  /** The caller pressed a key. */
+  readonly key: (digit: string) => Effect.Effect<void>
+  /** A mark came back. */
+  readonly mark: (name: string) => Effect.Effect<void>
+  /** Carries out what turn-taking decides; ends when the agent hangs up. */
+  readonly run: Effect.Effect<void>
+  /** Tells the observers. */
+  readonly tell: (event: CallEventBody) => Effect.Effect<void>
+}
+
+/** What the consumer takes in: something that bears on turns, with the audio it was heard in. */
+interface Heard {
+  readonly input: TurnInput
+  readonly window: VoiceWindow | undefined
+}
+
+/** Whether a reply stopped for this reason, and what it answers, were part of the conversation. */
+const wasSaid = (reason: StopReason): boolean =>
+  reason === "barge-in" || reason === "key pressed" || reason === "time up"
+
+/** Without audio for this long, the line counts as silent. */
+const LINE_STUCK_MS = 400
+
+/** Opens everything a call needs, in its scope. */
+export const openSession = Effect.fnUntraced(function* (
+  info: CallInfo,
+  wire: PlayoutWire
+): Effect.fn.Return<CallSession, never, CallServices | Scope.Scope> {
+  const config = yield* AppConfig
+  const model = yield* LanguageModel.LanguageModel
+  const endpointing = yield* Endpointing
+  const ended = yield* Deferred.make<void>()
+  const clock = yield* Clock.Clock
+  const nowMs = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+  const beganMs = nowMs()
+
+  const inbox = yield* Queue.unbounded<Heard>()
+  const offer = (input: TurnInput, window?: VoiceWindow) =>
+    Effect.sync(() => void Queue.offerUnsafe(inbox, { input, window }))
+
+  const sink = yield* (yield* CallObserver).open(info, {
+    typed: (text) => offer({ _tag: "Typed", text }),
+    hangUp: Effect.asVoid(Deferred.succeed(ended, undefined))
+  })
+  const tell = (event: CallEventBody) => Effect.suspend(() => sink({ ...event, atMs: nowMs() - beganMs }))
+  const failed = (stage: CallStage, error: { readonly message: string }) =>
+    Effect.andThen(
+      Effect.logWarning(`${stage}: ${error.message}`),
+      tell({ _tag: "Failed", stage, message: error.message })
+    )
+
+  const recognition = yield* (yield* SpeechToText).open
+  const speech = yield* (yield* TextToSpeech).open
+  const scorer = yield* (yield* VoiceActivity).open.pipe(
+    Effect.tapError((error) => failed("voice activity", error)),
+    Effect.option
+  )
+  const playout = yield* makePlayout(wire, defaultPlayoutSettings)
+  const replies = yield* FiberMap.make<number>()
+  const background = yield* FiberSet.make()
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // hearing: frames to scored windows
+  // ---------------------------------------------------------------------------------------------------------------
+
+  let windows = VoiceWindows.initial
+  let energy = EnergyScore.initial
+  let lastAudioMs = nowMs()
+
+  const score = (window: VoiceWindow): Effect.Effect<number> => {
+    const [learned, loudness] = EnergyScore.step(energy, window.samples)
+    energy = learned
+    if (Option.isNone(scorer)) return Effect.succeed(loudness)
+    const scored = scorer.value.score(window.samples).pipe(
+      // A window the model could not score is judged by its loudness: the agent must not go deaf.
+      Effect.catch((error) => Effect.as(failed("voice activity", error), loudness))
+    )
+    return window.discontinuous ? Effect.andThen(scorer.value.reset, scored) : scored
+  }
+
+  const media = Effect.fnUntraced(function* (frame: Media) {
+    lastAudioMs = nowMs()
+    const samples = decodeMulawBase64(frame.media.payload)
+    const [next, complete] = VoiceWindows.step(windows, { atMs: frame.media.timestamp, samples })
+    windows = next
+    for (const window of complete) {
+      const probability = yield* score(window)
+      yield* tell({ _tag: "Voice", audioMs: window.atMs, probability })
+      Queue.offerUnsafe(inbox, { input: { _tag: "Voice", atMs: window.atMs, probability }, window })
+    }
+  })
+
+  /** Lets audio time go on when the line delivers nothing, so that a turn can end. */
+  const keepTime = Effect.suspend(() =>
+    nowMs() - lastAudioMs < LINE_STUCK_MS || turns.turn === undefined
+      ? Effect.void
+      : offer({ _tag: "NoAudio", atMs: turns.nowMs })
+  ).pipe(Effect.delay(WINDOW_MS * 4), Effect.forever)
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // deciding
+  // ---------------------------------------------------------------------------------------------------------------
+
+  const decide = TurnTaking.step(config.turns)
+  let turns = TurnTaking.initial
+  let gate = SpeechGate.initial
+  let history: ReadonlyArray<Message> = []
+  /** The caller's words that the reply being made answers. */
+  const answering = new Map<number, string>()
+
+  const recognise = (pieces: ReadonlyArray<SpeechGate.SegmentAudio>) =>
+    pieces.length === 0
+      ? Effect.void
+      : Effect.forEach(pieces, (piece) => recognition.append(piece.segment, piece.samples), { discard: true })
+
+  const transcribe = (segment: number) =>
+    recognition.commit(segment).pipe(
+      Effect.timeoutOption(config.deadlines.transcript),
+      Effect.catch((error) => Effect.as(failed("speech to text", error), Option.none<string>())),
+      Effect.flatMap((words) =>
+        Effect.andThen(
+          tell({ _tag: "Transcript", segment, text: Option.getOrUndefined(words) }),
+          offer(
+            Option.match(words, {
+              onNone: (): TurnInput => ({ _tag: "Unrecognised", segment }),
+              onSome: (text): TurnInput => ({ _tag: "Final", segment, text })
+            })
+          )
+        )
+      )
+    )
+
+  const judgePause = (turn: Extract<TurnOutput, { readonly _tag: "PauseLimitWanted" }>) => {
+    const agentSaid = history.findLast((message) => message.role === "assistant")?.text ?? ""
+    return Effect.flatMap(endpointing.pauseFor({ ...turn, agentSaid }), (ms) =>
+      ms === undefined ? Effect.void : offer({ _tag: "PauseLimit", turn: turn.turn, ms })
+    )
+  }
+
+  const wordsFor = (cue: ReplyCue) => {
+    switch (cue._tag) {
+      case "Answer":
+        return answerWords(model, promptFor(config.persona.prompt, history, cue.text), config.deadlines)
+      case "Greeting":
+        return Stream.make(config.persona.greeting)
+      case "AskAgain":
+        return Stream.make(phrases.askAgain)
+      case "StillThere":
+        return Stream.make(phrases.stillThere)
+      case "NobodyThere":
+        return Stream.make(phrases.nobodyThere)
+      case "TimeWarning":
+        return Stream.make(phrases.timeWarning)
+      case "TimeUp":
+        return Stream.make(phrases.timeUp)
+    }
+  }
+
+  const startReply = Effect.fnUntraced(function* (epoch: number, cue: ReplyCue) {
+    if (cue._tag === "Answer") answering.set(epoch, cue.text)
+    const track = yield* playout.begin(epoch)
+    const speaking = reply({
+      epoch,
+      words: wordsFor(cue),
+      speech,
+      playout: track,
+      phrases,
+      deadlines: config.deadlines,
+      tell,
+      failed,
+      news: { onAudible: offer({ _tag: "Audible", epoch }), onEnding: offer({ _tag: "Ending", epoch }) }
+    }).pipe(
+      Effect.catchCause((cause) => (Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError("reply", cause))),
+      Effect.andThen(offer({ _tag: "Finished", epoch }))
+    )
+    yield* FiberMap.run(replies, epoch, speaking)
+  })
+
+  /** Writes down what was said once a reply is off the line. */
+  const endReply = Effect.fnUntraced(function* (epoch: number, record: boolean) {
+    const heard = yield* playout.stop(epoch)
+    const question = answering.get(epoch)
+    answering.delete(epoch)
+    if (record) {
+      history = said(history, ...(question === undefined ? [] : [{ role: "user" as const, text: question }]), {
+        role: "assistant",
+        text: heard.text
+      })
+    }
+    if (record || heard.playedMs > 0) yield* tell({ _tag: "Heard", epoch, ...heard })
+  })
+
+  const perform = (output: TurnOutput): Effect.Effect<void> => {
+    switch (output._tag) {
+      case "SegmentOpened": {
+        const [next, pieces] = SpeechGate.open(gate, output.segment, output.fromMs, config.turns.preRollMs)
+        gate = next
+        return recognise(pieces)
+      }
+      case "SegmentEnded":
+        gate = SpeechGate.close(gate)
+        return Effect.asVoid(FiberSet.run(background, transcribe(output.segment)))
+      case "ReplyStarted":
+        return startReply(output.epoch, output.cue)
+      case "ReplyReleased":
+        return playout.release(output.epoch)
+      case "ReplyStopped":
+        // The line is cleared before anything else; what made the reply is let go of meanwhile.
+        return Effect.andThen(
+          endReply(output.epoch, wasSaid(output.reason)),
+          FiberSet.run(background, FiberMap.remove(replies, output.epoch))
+        )
+      case "ReplyHeld":
+        return playout.hold(output.epoch)
+      case "PauseLimitWanted":
+        return Effect.asVoid(FiberSet.run(background, judgePause(output)))
+      case "HangUp":
+        return Effect.asVoid(Deferred.succeed(ended, undefined))
+      case "TurnStarted":
+      case "TurnEnded":
+      case "TurnDropped":
+        return Effect.void
+    }
+  }
+
+  const take = Effect.fnUntraced(function* ({ input, window }: Heard) {
+    if (window !== undefined) {
+      const [next, pieces] = SpeechGate.hear(gate, window, config.turns.preRollMs)
+      gate = next
+      if (pieces.length > 0) yield* recognise(pieces)
+    }
+    const current = input._tag === "Finished" && turns.reply?.epoch === input.epoch
+    const [next, outputs] = decide(turns, input)
+    turns = next
+    if (current) yield* endReply(input.epoch, true)
+    for (const output of outputs) {
+      yield* tell({ _tag: "Decided", output })
+      yield* perform(output)
+    }
+  })
+
+  yield* Effect.forkScoped(keepTime)
+  yield* recognition.interims.pipe(
+    Stream.runForEach(({ segment, text }) =>
+      Effect.andThen(tell({ _tag: "Interim", segment, text }), offer({ _tag: "Interim", segment, text }))
+    ),
+    Effect.forkScoped
+  )
+  yield* tell({ _tag: "Started" })
+  yield* offer({ _tag: "CallStarted" })
+
+  return {
+    media,
+    key: (digit) => Effect.andThen(tell({ _tag: "Key", digit }), offer({ _tag: "Key", digit })),
+    mark: playout.marked,
+    run: Queue.takeAll(inbox).pipe(
+      Effect.flatMap((heard) => Effect.forEach(heard, take, { discard: true })),
+      Effect.forever,
+      Effect.raceFirst(Deferred.await(ended))
+    ),
+    tell
+  }
+})

@@ -1,0 +1,142 @@
+/** What the agent is to say in, its speech on the line out: words, sentences, voice, playout. One reply is one run of this; interrupting it stops everything. */
+import { Deferred, Duration, Effect, Stream } from "effect"
+import { type AiError, LanguageModel } from "effect/ai"
+import { type CallEventBody, type CallStage } from "../schema/CallEvent.ts"
+import { TextToSpeechError } from "../schema/Errors.ts"
+import { type Phrases } from "../schema/Phrases.ts"
+import { type DeadlineSettings } from "../services/AppConfig.ts"
+import { type TextToSpeechSession } from "../services/TextToSpeech.ts"
+import { type PromptMessage } from "./Conversation.ts"
+import { type PlayoutNews, type ReplyPlayout } from "./Playout.ts"
+import { sentences } from "./Sentences.ts"
+import { speakableText } from "./SpeakableText.ts"
+import { speechToLine } from "./SpeechToLine.ts"
+import { watchdog } from "./Watchdog.ts"
+
+/** The language model went quiet. */
+class ModelQuiet {
+  readonly _tag = "ModelQuiet"
+  readonly message: string
+  constructor(phase: "first" | "next", waited: Duration.Duration) {
+    const seconds = Duration.toSeconds(waited)
+    this.message =
+      phase === "first"
+        ? `the language model gave no answer within ${seconds} s`
+        : `the language model stopped in the middle of its answer for ${seconds} s`
+  }
+}
+
+/** The words of an answer, as they come. What the model thinks aloud is not among them. */
+export const answerWords = (
+  model: LanguageModel.LanguageModel,
+  prompt: ReadonlyArray<PromptMessage>,
+  deadlines: DeadlineSettings
+): Stream.Stream<string, AiError.AiError | ModelQuiet> =>
+  model.streamText({ prompt: [...prompt] }).pipe(
+    watchdog(
+      { first: deadlines.firstToken, next: deadlines.stall },
+      (phase) => new ModelQuiet(phase, phase === "first" ? deadlines.firstToken : deadlines.stall)
+    ),
+    Stream.filter((part) => part.type === "text-delta"),
+    Stream.map((part) => part.delta)
+  )
+
+/** What one reply is made of. */
+export interface ReplyOptions<E> {
+  readonly epoch: number
+  /** What to say, in pieces of any size. */
+  readonly words: Stream.Stream<string, E>
+  readonly speech: TextToSpeechSession
+  readonly playout: ReplyPlayout
+  readonly phrases: Phrases
+  readonly deadlines: DeadlineSettings
+  readonly tell: (event: CallEventBody) => Effect.Effect<void>
+  /** Told of what went wrong; the reply goes on as well as it can. */
+  readonly failed: (stage: CallStage, error: { readonly message: string }) => Effect.Effect<void>
+  readonly news: PlayoutNews
+}
+
+/** Runs an effect once, before the first element. */
+const onFirst =
+  (effect: Effect.Effect<unknown>) =>
+  <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
+    Stream.suspend(() => {
+      let seen = false
+      return Stream.tap(self, () => {
+        if (seen) return Effect.void
+        seen = true
+        return effect
+      })
+    })
+
+/**
+ * Says something to the caller and ends when it was heard.
+ *
+ * A failure of the words is told to the caller in words; a failure of the voice ends the reply.
+ */
+export const reply = Effect.fnUntraced(function* <E extends { readonly message: string }>(options: ReplyOptions<E>) {
+  const { epoch, playout, tell } = options
+  const asked = yield* Deferred.make<void>()
+  const sounding = yield* Deferred.make<void>()
+  let anyWords = false
+  let index = 0
+
+  const words = options.words.pipe(
+    onFirst(
+      Effect.suspend(() => {
+        anyWords = true
+        return tell({ _tag: "FirstToken", epoch })
+      })
+    ),
+    Stream.catch((error) =>
+      Stream.unwrap(
+        Effect.as(
+          options.failed("language model", error),
+          Stream.suspend(() => Stream.make(anyWords ? `\n${options.phrases.brokeOff}` : options.phrases.noAnswer))
+        )
+      )
+    )
+  )
+
+  const spoken = speakableText(sentences()(words)).pipe(
+    Stream.concat(Stream.suspend(() => (index === 0 ? Stream.make(options.phrases.noAnswer) : Stream.empty))),
+    Stream.tap((text) =>
+      Effect.suspend(() => {
+        playout.sentence(index, text)
+        return Effect.andThen(
+          Deferred.succeed(asked, undefined),
+          tell({ _tag: "Sentence", epoch, index: index++, text })
+        )
+      })
+    )
+  )
+
+  const audio = options.speech
+    .speak(spoken)
+    .pipe(
+      onFirst(Effect.andThen(Deferred.succeed(sounding, undefined), tell({ _tag: "FirstAudio", epoch }))),
+      speechToLine
+    )
+
+  const silent = Deferred.await(asked).pipe(
+    Effect.andThen(
+      Effect.timeoutOrElse(Deferred.await(sounding), {
+        duration: options.deadlines.firstAudio,
+        orElse: () =>
+          Effect.fail(
+            new TextToSpeechError({
+              reason: "Stalled",
+              message: `no speech came within ${Duration.toSeconds(options.deadlines.firstAudio)} s`
+            })
+          )
+      })
+    ),
+    Effect.andThen(Effect.never)
+  )
+
+  const onAudible = Effect.andThen(tell({ _tag: "Audible", epoch }), options.news.onAudible)
+  yield* playout.play(audio, { ...options.news, onAudible }).pipe(
+    Effect.raceFirst(silent),
+    Effect.catch((error) => options.failed("text to speech", error))
+  )
+})

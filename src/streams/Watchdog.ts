@@ -1,0 +1,35 @@
+/** A stream in, the same stream out, failing when it goes quiet. Owns no opinion of what is worth waiting for. */
+import { type Duration, Effect, Stream } from "effect"
+
+/** How long a stream may be quiet while its consumer waits for it. */
+export interface WatchdogSettings {
+  /** Until the first element. */
+  readonly first: Duration.Input
+  /** Between elements, and from the last element to the end. */
+  readonly next: Duration.Input
+}
+
+/**
+ * Fails with `onQuiet` when nothing comes within the deadlines.
+ *
+ * `Stream.timeout` is no use for this: it ends the stream, so a stalled source would look like a finished one.
+ */
+export const watchdog =
+  <E2>(settings: WatchdogSettings, onQuiet: (phase: "first" | "next") => E2) =>
+  <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E | E2, R> =>
+    Stream.transformPull(self, (pull) =>
+      Effect.sync(() => {
+        let phase: "first" | "next" = "first"
+        return Effect.suspend(() =>
+          Effect.timeoutOrElse(pull, {
+            duration: settings[phase],
+            orElse: () => Effect.fail(onQuiet(phase))
+          })
+        ).pipe(
+          Effect.map((elements) => {
+            phase = "next"
+            return elements
+          })
+        )
+      })
+    )
