@@ -1,0 +1,283 @@
+/**
+ * What happens to one reply in, what to send and what to play out: look-ahead, retries, deadlines and the reply's end.
+ *
+ * A reply ends when all its text was committed and every commit has had its `done`. Where that count is not certain
+ * (see `over` in `TogetherTtsContext.ts`) it ends after {@link TtsPatience.moreMs} of quiet, and where a `done` is
+ * missing after {@link TtsPatience.doneMs}. Pure; owns no socket and no clock.
+ */
+import { Result } from "effect"
+import { TextToSpeechError } from "../schema/Errors.ts"
+import { type SpeechAudio } from "../services/TextToSpeech.ts"
+import * as Context from "./TogetherTtsContext.ts"
+
+/** Something that happened. `context` says which context the service meant. */
+export type ReplyInput =
+  | { readonly _tag: "Text"; readonly text: string }
+  | { readonly _tag: "TextEnded" }
+  /** The connection can be used. */
+  | { readonly _tag: "Connected" }
+  /** It cannot any more: all contexts are gone. */
+  | { readonly _tag: "Disconnected"; readonly error: TextToSpeechError }
+  /** An attempt to connect failed; there will be another one. */
+  | { readonly _tag: "Unconnected"; readonly error: TextToSpeechError }
+  /** There will be no connection any more. */
+  | { readonly _tag: "Refused"; readonly error: TextToSpeechError }
+  | {
+      readonly _tag: "Audio"
+      readonly context: string
+      readonly item: string | undefined
+      readonly bytes: Uint8Array
+    }
+  | { readonly _tag: "Done"; readonly context: string; readonly item: string | undefined }
+  | { readonly _tag: "Failed"; readonly context: string; readonly error: TextToSpeechError }
+  /** Audio of this sentence was taken by whoever plays it. */
+  | { readonly _tag: "Taken"; readonly sentence: number }
+  /** Nothing happened, time went by. */
+  | { readonly _tag: "Clock" }
+
+/** What is to be done; carried out in order. After `Ended` or `Failed` the reply is over. */
+export type ReplyOutput =
+  | { readonly _tag: "Say"; readonly context: string; readonly text: string }
+  | { readonly _tag: "Cancel"; readonly context: string }
+  | { readonly _tag: "Emit"; readonly audio: SpeechAudio }
+  | { readonly _tag: "Ended" }
+  | { readonly _tag: "Failed"; readonly error: TextToSpeechError }
+
+/** How long what is waited for. Milliseconds. */
+export interface TtsPatience {
+  /** Quiet after the last `done` before a reply counts as over when there may be more items than commits. */
+  readonly moreMs: number
+  /** Quiet after audio before the `done` that should follow counts as lost. */
+  readonly doneMs: number
+  /** From committing a sentence, or from the last sign of life after that, to its first audio. */
+  readonly audioMs: number
+  /** From a sentence being there to a connection to say it on. */
+  readonly connectionMs: number
+}
+
+/** Patience for a service that usually begins to speak in a fraction of a second. */
+export const defaultPatience: TtsPatience = { moreMs: 1500, doneMs: 4000, audioMs: 8000, connectionMs: 8000 }
+
+/** Sentences that may be in synthesis or wait to be taken beyond the one that was taken from last. */
+export const LOOK_AHEAD = 3
+
+/** How often the same sentence may fail before the reply does. */
+const MAX_FAILURES = 2
+
+/** How often the connection may be lost over the same sentence before the reply fails. */
+const MAX_LOSSES = 3
+
+/** Speech that is too much for any text, in milliseconds, and how many times its expected length comes on top. */
+const RUNAWAY = { ms: 30_000, times: 4 }
+
+/** A reply on its way. Times are milliseconds on the caller's clock. */
+export interface ReplyState {
+  readonly name: string
+  /** Counts contexts. */
+  readonly attempt: number
+  /** Sentences that came, also those with nothing to say in them. */
+  readonly count: number
+  readonly textEnded: boolean
+  readonly connected: boolean
+  /** Why the connection is or was not there. */
+  readonly trouble: TextToSpeechError | undefined
+  readonly refused: TextToSpeechError | undefined
+  /** Sentences that are not committed in the present context. */
+  readonly waiting: ReadonlyArray<Context.Sentence>
+  /** Since when there was something waiting. */
+  readonly waitingSince: number
+  readonly context: Context.ContextState
+  /** The sentence that audio was last taken of; -1: none. */
+  readonly taken: number
+  /** Sentences beyond it that have audio. */
+  readonly untaken: ReadonlyArray<number>
+  /** What all text so far should take to say, and how much speech came. */
+  readonly expectedMs: number
+  readonly receivedMs: number
+}
+
+/** A reply of which nothing is known yet. `name` becomes its context's id and must be the only one of its kind. */
+export const initial = (name: string, habits: Context.Habits): ReplyState => ({
+  name,
+  attempt: 1,
+  count: 0,
+  textEnded: false,
+  connected: false,
+  trouble: undefined,
+  refused: undefined,
+  waiting: [],
+  waitingSince: 0,
+  context: Context.initial(habits),
+  taken: -1,
+  untaken: [],
+  expectedMs: 0,
+  receivedMs: 0
+})
+
+/** Id of the context the reply uses now. */
+export const contextId = (state: ReplyState): string =>
+  state.attempt === 1 ? state.name : `${state.name}.${state.attempt}`
+
+type Step = readonly [ReplyState, ReadonlyArray<ReplyOutput>]
+
+const fail = (state: ReplyState, error: TextToSpeechError): Step => [state, [{ _tag: "Failed", error }]]
+
+const stalled = (state: ReplyState, message: string): Step =>
+  fail(state, new TextToSpeechError({ reason: "Stalled", message }))
+
+const malformed = (state: ReplyState, message: string): Step =>
+  fail(state, new TextToSpeechError({ reason: "Malformed", message }))
+
+/** Sentences beyond the one being taken that are in synthesis or wait to be taken. */
+const ahead = (state: ReplyState): number =>
+  state.untaken.length + Context.unfinished(state.context).filter(({ receivedMs }) => receivedMs === 0).length
+
+/** Whether nothing more is to be waited for in the present context. */
+const contextOver = (state: ReplyState): boolean => state.context.sent.length === 0 || Context.over(state.context)
+
+/** Commits what may be committed now. */
+const commit = (state: ReplyState, now: number, outputs: ReadonlyArray<ReplyOutput>): Step => {
+  const [next, ...waiting] = state.waiting
+  if (next === undefined || !state.connected) return [state, outputs]
+  if (ahead(state) >= (state.taken < 0 ? LOOK_AHEAD + 1 : LOOK_AHEAD)) return [state, outputs]
+  const context = Context.committed(state.context, next, now)
+  const say: ReplyOutput = { _tag: "Say", context: contextId(state), text: next.text }
+  return commit({ ...state, waiting, context }, now, [...outputs, say])
+}
+
+/** Commits what may be committed now, and ends the reply if there was nothing left to do. */
+const advance = (before: ReplyState, now: number, outputs: ReadonlyArray<ReplyOutput> = []): Step => {
+  if (before.refused !== undefined && before.waiting.length > 0) return fail(before, before.refused)
+  const [state, said] = commit(before, now, outputs)
+  if (!state.textEnded || state.waiting.length > 0 || !contextOver(state)) return [state, said]
+  if (state.expectedMs > 0 && state.receivedMs === 0) return fail(state, silence())
+  return [state, [...said, { _tag: "Ended" }]]
+}
+
+const silence = () =>
+  new TextToSpeechError({
+    reason: "Malformed",
+    message: "speech synthesis said it was done without any speech"
+  })
+
+const unreachable = () =>
+  new TextToSpeechError({
+    reason: "Unreachable",
+    message: "there was no connection for speech synthesis in time"
+  })
+
+/** The present context is of no use any more: what it has not begun to say is said in another one. */
+const abandon = (state: ReplyState, now: number, error: TextToSpeechError, by: "failure" | "loss"): Step => {
+  const outputs: ReadonlyArray<ReplyOutput> = by === "failure" ? [{ _tag: "Cancel", context: contextId(state) }] : []
+  const [broken, ...others] = Context.answered(state.context) ? [] : Context.unfinished(state.context)
+  const again = others.map(({ sentence }) => sentence)
+  // What was heard of a sentence is not repeated: the reply goes on behind it.
+  if (broken !== undefined && broken.receivedMs === 0) {
+    const { sentence } = broken
+    const failures = sentence.failures + (by === "failure" ? 1 : 0)
+    const losses = sentence.losses + (by === "loss" ? 1 : 0)
+    if (failures >= MAX_FAILURES || losses >= MAX_LOSSES) return fail(state, error)
+    again.unshift({ ...sentence, failures, losses })
+  }
+  const context = Context.initial(state.context.habits)
+  const waiting = [...again, ...state.waiting]
+  return advance({ ...state, attempt: state.attempt + 1, waiting, waitingSince: now, context }, now, outputs)
+}
+
+/** When something has to happen if nothing else does, in milliseconds on the caller's clock. */
+export const deadline = (state: ReplyState, patience: TtsPatience): number | undefined => {
+  const { context } = state
+  if (!state.connected && state.waiting.length > 0) return state.waitingSince + patience.connectionMs
+  if (context.sent.length === 0) return undefined
+  if (!Context.answered(context)) {
+    return context.quietSince + (Context.silent(context) ? patience.audioMs : patience.doneMs)
+  }
+  const settling = context.current < context.sent.length || state.textEnded
+  if (!settling || Context.over(context)) return undefined
+  const likely = !context.habits.splits || Context.outstandingPlausible(context)
+  return context.quietSince + (likely ? patience.moreMs : patience.doneMs)
+}
+
+/** A deadline has passed. */
+const expire = (state: ReplyState, now: number): Step => {
+  const { context } = state
+  if (!state.connected && state.waiting.length > 0) {
+    return fail(state, state.trouble ?? unreachable())
+  }
+  if (!Context.answered(context)) {
+    if (Context.silent(context)) {
+      return stalled(state, "speech synthesis did not begin to speak in time")
+    }
+    if (!Context.outstandingPlausible(context)) {
+      return stalled(state, "speech synthesis stopped in the middle")
+    }
+  }
+  return advance({ ...state, context: Context.settled(context) }, now)
+}
+
+const text = (state: ReplyState, words: string, now: number): Step => {
+  const index = state.count
+  const counted = { ...state, count: index + 1 }
+  if (!/[\p{L}\p{N}]/u.test(words)) return [counted, []]
+  const sentence = Context.sentence(index, words)
+  return advance(
+    {
+      ...counted,
+      waiting: [...state.waiting, sentence],
+      waitingSince: state.waiting.length === 0 ? now : state.waitingSince,
+      expectedMs: state.expectedMs + sentence.expectedMs
+    },
+    now
+  )
+}
+
+const audio = (state: ReplyState, item: string | undefined, bytes: Uint8Array, now: number): Step => {
+  const result = Context.heard(state.context, item, bytes, now)
+  if (Result.isFailure(result)) return malformed(state, result.failure.message)
+  const { durationMs, pieces, state: context } = result.success
+  const receivedMs = state.receivedMs + durationMs
+  const sentence = pieces[0]?.sentence ?? -1
+  const fresh = sentence > state.taken && state.untaken.at(-1) !== sentence
+  const untaken = fresh ? [...state.untaken, sentence] : state.untaken
+  const next = { ...state, context, receivedMs, untaken }
+  return receivedMs > RUNAWAY.ms + RUNAWAY.times * state.expectedMs
+    ? malformed(next, "speech synthesis sent far more speech than the text can take")
+    : [next, pieces.map((audio) => ({ _tag: "Emit", audio }))]
+}
+
+/** Takes note of what happened at `now` and tells what to do about it. */
+export const step = (state: ReplyState, input: ReplyInput, now: number, patience: TtsPatience): Step => {
+  switch (input._tag) {
+    case "Text":
+      return text(state, input.text, now)
+    case "TextEnded":
+      return advance({ ...state, textEnded: true }, now)
+    case "Connected":
+      return advance({ ...state, connected: true }, now)
+    case "Unconnected":
+      return [{ ...state, trouble: input.error }, []]
+    case "Disconnected": {
+      const lost = { ...state, connected: false, trouble: input.error, waitingSince: now }
+      return lost.context.sent.length === 0 ? [lost, []] : abandon(lost, now, input.error, "loss")
+    }
+    case "Refused":
+      return advance({ ...state, connected: false, refused: input.error }, now)
+    case "Audio":
+      return input.context === contextId(state) ? audio(state, input.item, input.bytes, now) : [state, []]
+    case "Done":
+      return input.context === contextId(state)
+        ? advance({ ...state, context: Context.done(state.context, input.item, now) }, now)
+        : [state, []]
+    case "Failed":
+      if (input.context !== contextId(state) || contextOver(state)) return [state, []]
+      return input.error.retryable ? abandon(state, now, input.error, "failure") : fail(state, input.error)
+    case "Taken": {
+      const untaken = state.untaken.filter((sentence) => sentence > input.sentence)
+      return advance({ ...state, taken: Math.max(state.taken, input.sentence), untaken }, now)
+    }
+    case "Clock": {
+      const due = deadline(state, patience)
+      return due !== undefined && now >= due ? expire(state, now) : [state, []]
+    }
+  }
+}
