@@ -1,0 +1,42 @@
+/** The HTTP server of the process: webhook, health and media stream on one port. Owns listening and routes, not calls. */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { Effect, Layer } from "effect"
+import { HttpRouter } from "effect/http"
+import { createServer } from "node:http"
+import { MAX_FRAME_BYTES } from "../schema/Twilio.ts"
+import { AppConfig } from "../services/AppConfig.ts"
+import { type MediaLink } from "../services/MediaLink.ts"
+import { unknownPaths } from "./Endpoint.ts"
+import { healthRoute } from "./HealthRoute.ts"
+import { mediaStreamRoute } from "./MediaStreamRoute.ts"
+import { twimlRoute } from "./TwimlRoute.ts"
+
+const websocket = {
+  maxPayload: MAX_FRAME_BYTES,
+  // Base64 of mu-law does not compress, and a context per connection costs memory.
+  perMessageDeflate: false,
+  // How long, in milliseconds, a peer that does not answer a close may hold the connection (and a shutdown).
+  closeTimeout: 2000
+}
+
+/** Proxies and tunnels keep idle connections for up to a minute and expect them to work when they use them again. */
+const createHttpServer = () => createServer({ keepAliveTimeout: 65_000 })
+
+/** Listens as configured; when the scope closes, live calls get a moment to end before they are hung up. */
+const listen = Layer.unwrap(
+  Effect.map(AppConfig, ({ server }) =>
+    NodeHttpServer.layer(createHttpServer, {
+      host: server.host,
+      port: server.port,
+      gracefulShutdownTimeout: "1 second",
+      websocket
+    })
+  )
+)
+
+/** Serves all routes; every call is handed to `run`, which ends when the call does and is interrupted to hang up. */
+export const serverLayer = <R>(run: (link: MediaLink) => Effect.Effect<void, never, R>) =>
+  HttpRouter.serve(Layer.mergeAll(twimlRoute, healthRoute, mediaStreamRoute(run), unknownPaths), {
+    disableListenLog: true,
+    routerConfig: { ignoreTrailingSlash: true }
+  }).pipe(Layer.provideMerge(listen))

@@ -1,0 +1,300 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Config, ConfigProvider, Context, Duration, Effect, Exit, Layer, Redacted } from "effect"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as AppConfigEnv from "../../src/layers/AppConfigEnv.ts"
+import { type ReplyCue } from "../../src/schema/Turn.ts"
+import { defaultTurnSettings } from "../../src/schema/TurnSettings.ts"
+import { AppConfig } from "../../src/services/AppConfig.ts"
+import { LogConfig } from "../../src/services/LogConfig.ts"
+
+type Environment = Readonly<Record<string, string>>
+
+const read = (env: Environment, layer = AppConfigEnv.layerFromProvider) =>
+  Layer.build(layer.pipe(Layer.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env }))))).pipe(
+    Effect.map((context) => ({ app: Context.get(context, AppConfig), log: Context.get(context, LogConfig) }))
+  )
+
+const problems = (env: Environment, layer = AppConfigEnv.layerFromProvider) =>
+  Effect.map(Effect.exit(read(env, layer)), (exit) => {
+    assert(Exit.isFailure(exit), "expected the settings to be refused")
+    const error = Cause.squash(exit.cause)
+    assert.instanceOf(error, Config.ConfigError)
+    return AppConfigEnv.describeError(error)
+  })
+
+const key: Environment = { TOGETHER_API_KEY: "k-123" }
+
+/** Reads `.env` with that text from a directory of its own, which the process is in for the while. */
+const inDirectoryWith = <A, E, R>(dotEnv: string, effect: Effect.Effect<A, E, R>) =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => {
+      const home = process.cwd()
+      const directory = mkdtempSync(join(tmpdir(), "parley-config-"))
+      writeFileSync(join(directory, ".env"), dotEnv)
+      process.chdir(directory)
+      return { directory, home }
+    }),
+    () => effect,
+    ({ directory, home }) =>
+      Effect.sync(() => {
+        process.chdir(home)
+        rmSync(directory, { recursive: true })
+      })
+  )
+
+describe("AppConfigEnv", () => {
+  it.effect("needs nothing but the key", () =>
+    Effect.gen(function* () {
+      const { app, log } = yield* read(key)
+      assert.deepStrictEqual(app.server, { host: "0.0.0.0", port: 3001, publicUrl: undefined })
+      assert.strictEqual(Redacted.value(app.together.apiKey), "k-123")
+      assert.strictEqual(app.together.baseUrl.href, "https://api.together.ai/v1")
+      assert.deepInclude(app.together, {
+        sttModel: "openai/whisper-large-v3",
+        llmModel: "meta-llama/Meta-Llama-3.1-8B-Instruct-Turbo",
+        ttsModel: "hexgrad/Kokoro-82M",
+        ttsVoice: "af_heart"
+      })
+      assert.strictEqual(app.persona.id, "kira")
+      assert.deepStrictEqual(app.turns, defaultTurnSettings)
+      assert.deepStrictEqual(
+        Object.values(app.deadlines).map((deadline) => Duration.toMillis(deadline)),
+        [1500, 5000, 4000, 5000]
+      )
+      assert.strictEqual(app.vadModelPath, undefined)
+      assert.strictEqual(log.level, "Info")
+      assert.strictEqual(log.includePii, false)
+    })
+  )
+
+  it.effect("takes every variable", () =>
+    Effect.gen(function* () {
+      const { app, log } = yield* read({
+        ...key,
+        PORT: "0",
+        HOST: "127.0.0.1",
+        PUBLIC_URL: "https://agent.example.com/",
+        PERSONA: "marcus",
+        STT_MODEL: "a/stt",
+        LLM_MODEL: "a/llm",
+        TTS_MODEL: "a/tts",
+        TTS_VOICE: "someone",
+        TOGETHER_BASE_URL: "http://127.0.0.1:9/v1/",
+        SPEECH_START_PROB: "0.7",
+        SPEECH_END_PROB: "0.2",
+        SILENCE_DURATION_MS: "600",
+        MIN_SPEECH_MS: "250.5",
+        BARGE_IN_PROB_THRESHOLD: "1",
+        BARGE_IN_CONSECUTIVE_FRAMES: "4",
+        BARGE_IN_CONFIRM_MS: "800",
+        BARGE_IN_RESUME_MS: "300",
+        UNINTERRUPTIBLE: "greeting, time_up",
+        PRE_ROLL_MS: "0",
+        COMMIT_PAUSE_MS: "100",
+        KEY_PAUSE_MS: "2000",
+        SPECULATION_PAUSE_MS: "64",
+        SPECULATIONS_PER_TURN: "0",
+        SPECULATION_MAX_SPEECH_MS: "5000",
+        IDLE_MS: "20000",
+        IDLE_PROMPTS: "1",
+        MAX_TURN_MS: "30000",
+        MAX_CALL_MS: "0",
+        CALL_WARNING_MS: "10000",
+        TRANSCRIPT_DEADLINE_MS: "1",
+        FIRST_TOKEN_DEADLINE_MS: "2",
+        STALL_DEADLINE_MS: "3",
+        FIRST_AUDIO_DEADLINE_MS: "4",
+        VAD_MODEL_PATH: "/a path/model.onnx",
+        LOG_LEVEL: "DEBUG",
+        LOG_FORMAT: "pretty",
+        LOG_PII: "true"
+      })
+      assert.deepStrictEqual(app.server, {
+        host: "127.0.0.1",
+        port: 0,
+        publicUrl: new URL("https://agent.example.com")
+      })
+      assert.strictEqual(app.together.baseUrl.href, "http://127.0.0.1:9/v1")
+      assert.deepInclude(app.together, { sttModel: "a/stt", llmModel: "a/llm", ttsModel: "a/tts", ttsVoice: "someone" })
+      assert.strictEqual(app.persona.name, "Marcus")
+      assert.deepStrictEqual(app.turns, {
+        speechStartProb: 0.7,
+        speechEndProb: 0.2,
+        silenceDurationMs: 600,
+        minSpeechMs: 250.5,
+        bargeIn: {
+          greeting: { prob: 1, windows: 4, confirmMs: 800 },
+          thinking: defaultTurnSettings.bargeIn.thinking,
+          tool: { prob: 1, windows: 4, confirmMs: 800 },
+          speaking: { prob: 1, windows: 4, confirmMs: 800 }
+        },
+        uninterruptible: new Set<ReplyCue["_tag"]>(["Greeting", "TimeUp"]),
+        bargeInResumeMs: 300,
+        preRollMs: 0,
+        commitPauseMs: 100,
+        speculationPauseMs: 64,
+        speculationsPerTurn: 0,
+        speculationMaxSpeechMs: 5000,
+        keyPauseMs: 2000,
+        idleMs: 20_000,
+        idlePrompts: 1,
+        maxTurnMs: 30_000,
+        maxCallMs: 0,
+        callWarningMs: 10_000
+      })
+      assert.deepStrictEqual(
+        Object.entries(app.deadlines).map(([name, deadline]) => [name, Duration.toMillis(deadline)]),
+        [
+          ["transcript", 1],
+          ["firstToken", 2],
+          ["stall", 3],
+          ["firstAudio", 4]
+        ]
+      )
+      assert.strictEqual(app.vadModelPath, "/a path/model.onnx")
+      assert.deepStrictEqual(log, { level: "Debug", format: "pretty", includePii: true })
+    })
+  )
+
+  it.effect("takes none for what is never said to its end", () =>
+    Effect.gen(function* () {
+      const { app } = yield* read({ ...key, UNINTERRUPTIBLE: "none" })
+      assert.strictEqual(app.turns.uninterruptible.size, 0)
+    })
+  )
+
+  it.effect("reads empty and blank values as not set, and trims the others", () =>
+    Effect.gen(function* () {
+      const { app } = yield* read({ TOGETHER_API_KEY: " k-123\r", PORT: "", PERSONA: "  " })
+      assert.strictEqual(Redacted.value(app.together.apiKey), "k-123")
+      assert.strictEqual(app.server.port, 3001)
+      assert.strictEqual(app.persona.id, "kira")
+    })
+  )
+
+  it.effect("says where to get a key when there is none", () =>
+    Effect.gen(function* () {
+      const lines = yield* problems({})
+      assert.strictEqual(lines.length, 1)
+      assert.match(lines[0] ?? "", /^TOGETHER_API_KEY is not set: .*https:\/\/api\.together\.ai\/settings\/api-keys/)
+    })
+  )
+
+  it.effect.each([
+    ["PORT", "65536", "a whole number from 0 to 65535"],
+    ["PORT", "-1", "a whole number from 0 to 65535"],
+    ["PORT", "30.5", "a whole number from 0 to 65535"],
+    ["PORT", "http", "a whole number from 0 to 65535"],
+    ["HOST", "all of them", "without spaces"],
+    ["PERSONA", "bob", "one of kira, account_exec, marcus"],
+    ["PUBLIC_URL", "http://agent.example.com", "an https URL without a path or query"],
+    ["PUBLIC_URL", "https://agent.example.com/twiml", "an https URL without a path or query"],
+    ["PUBLIC_URL", "https://agent.example.com/?a=1", "an https URL without a path or query"],
+    ["PUBLIC_URL", "https://agent.example.com?", "an https URL without a path or query"],
+    ["PUBLIC_URL", "agent.example.com", "an https URL without a path or query"],
+    ["TOGETHER_BASE_URL", "wss://api.together.ai/v1", "an http or https URL"],
+    ["TOGETHER_BASE_URL", "https://api.together.ai/v1?key=1", "without a query"],
+    ["SPEECH_START_PROB", "1.01", "a number from 0 to 1"],
+    ["SPEECH_END_PROB", "-0.1", "a number from 0 to 1"],
+    ["BARGE_IN_PROB_THRESHOLD", "85%", "a number from 0 to 1"],
+    ["SILENCE_DURATION_MS", "500ms", "a number of milliseconds, 0 or more"],
+    ["MIN_SPEECH_MS", "-1", "a number of milliseconds, 0 or more"],
+    ["PRE_ROLL_MS", "Infinity", "a number of milliseconds, 0 or more"],
+    ["COMMIT_PAUSE_MS", "NaN", "a number of milliseconds, 0 or more"],
+    ["BARGE_IN_CONSECUTIVE_FRAMES", "0", "a whole number, 1 or more"],
+    ["BARGE_IN_CONSECUTIVE_FRAMES", "2.5", "a whole number, 1 or more"],
+    ["SPECULATIONS_PER_TURN", "-1", "a whole number, 0 or more"],
+    ["IDLE_PROMPTS", "1.5", "a whole number, 0 or more"],
+    ["UNINTERRUPTIBLE", "greeting,toString", "greeting, answer, ask_again"],
+    ["UNINTERRUPTIBLE", "greeting,,time_up", "with commas between them"],
+    ["FIRST_TOKEN_DEADLINE_MS", "0", "a number of milliseconds above 0"],
+    ["LOG_LEVEL", "loud", "info, debug"],
+    ["LOG_FORMAT", "xml", "one of auto, pretty, json"],
+    ["LOG_PII", "1", "true or false"]
+  ] as const)("refuses %s=%s", ([name, given, expected]) =>
+    Effect.gen(function* () {
+      const lines = yield* problems({ ...key, [name]: given })
+      assert.strictEqual(lines.length, 1)
+      assert.include(lines[0], `${name} is ${JSON.stringify(given)}: expected `)
+      assert.include(lines[0], expected)
+      assert.notInclude(lines[0], "\n")
+    })
+  )
+
+  it.effect("tells everything that is wrong at once, one line for each variable", () =>
+    Effect.gen(function* () {
+      const lines = yield* problems({ PORT: "x", PERSONA: "y", SPEECH_START_PROB: "0.3", LOG_LEVEL: "a\nb" })
+      assert.deepStrictEqual(
+        lines.map((line) => line.split(" ")[0]),
+        ["TOGETHER_API_KEY", "PORT", "PERSONA", "LOG_LEVEL", "SPEECH_END_PROB"]
+      )
+      assert.isFalse(lines.some((line) => line.includes("\n")))
+    })
+  )
+
+  it.effect("wants the end of speech below its start", () =>
+    Effect.gen(function* () {
+      const lines = yield* problems({ ...key, SPEECH_START_PROB: "0.5", SPEECH_END_PROB: "0.5" })
+      assert.deepStrictEqual(lines, ["SPEECH_END_PROB is 0.5: expected a number below SPEECH_START_PROB, which is 0.5"])
+    })
+  )
+
+  it.effect.each([`"quoted-key"`, "two words", "schlüssel"])("refuses the key %s without showing it", (given) =>
+    Effect.gen(function* () {
+      const lines = yield* problems({ TOGETHER_API_KEY: given })
+      assert.strictEqual(lines.length, 1)
+      assert.match(lines[0] ?? "", /^TOGETHER_API_KEY is /)
+      assert.notInclude(lines[0], given)
+    })
+  )
+
+  it.effect("does not show a password in a URL", () =>
+    Effect.gen(function* () {
+      const lines = yield* problems({ ...key, TOGETHER_BASE_URL: "https://me:hunter2@example.com/v1" })
+      assert.strictEqual(lines.length, 1)
+      assert.notInclude(lines[0], "hunter2")
+    })
+  )
+
+  it.effect("reads .env, and the environment wins over it", () =>
+    inDirectoryWith(
+      `TOGETHER_API_KEY="from-file" # mine\nexport PORT=4000\nPERSONA=marcus\n`,
+      Effect.gen(function* () {
+        const { app } = yield* read({ PERSONA: "account_exec" }, AppConfigEnv.layer)
+        assert.strictEqual(Redacted.value(app.together.apiKey), "from-file")
+        assert.strictEqual(app.server.port, 4000)
+        assert.strictEqual(app.persona.id, "account_exec")
+      })
+    )
+  )
+
+  it.effect("reads .env in spite of longer names in the environment that begin the same", () =>
+    inDirectoryWith(
+      "TOGETHER_API_KEY=from-file\nPORT=4000\n",
+      Effect.gen(function* () {
+        const { app } = yield* read({ PORT_FORWARD: "1", TOGETHER_API_KEY_OLD: "x" }, AppConfigEnv.layer)
+        assert.strictEqual(app.server.port, 4000)
+      })
+    )
+  )
+
+  it.effect("names the variable that is wrong in .env", () =>
+    inDirectoryWith(
+      "TOGETHER_API_KEY=k\nPORT=many\n",
+      Effect.gen(function* () {
+        const lines = yield* problems({}, AppConfigEnv.layer)
+        assert.deepStrictEqual(lines, [`PORT is "many": expected a whole number from 0 to 65535`])
+      })
+    )
+  )
+
+  it.effect("never prints the key", () =>
+    Effect.gen(function* () {
+      const { app } = yield* read(key)
+      assert.notInclude(JSON.stringify(app), "k-123")
+      assert.notInclude(String(app.together.apiKey), "k-123")
+    })
+  )
+})
