@@ -168,12 +168,10 @@ const environmentAndDotEnv = Effect.gen(function* () {
   return yield* ConfigProvider.fromDotEnv().pipe(
     Effect.map((file) => ConfigProvider.orElse(environment, file)),
     Effect.catchReason("PlatformError", "NotFound", () => Effect.succeed(environment)),
-    Effect.mapError(
-      (error) =>
-        new Config.ConfigError(
-          new ConfigProvider.SourceError({ message: `.env could not be read: ${error.message}`, cause: error })
-        )
-    )
+    Effect.mapError((error) => {
+      const message = `.env could not be read: ${error.cause instanceof Error ? error.cause.message : error.message}`
+      return new Config.ConfigError(new ConfigProvider.SourceError({ message, cause: error }))
+    })
   )
 })
 

@@ -15,7 +15,7 @@ export const endpoint = <E, R>(
   methods: ReadonlyArray<"GET" | "POST">,
   handler: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
 ) => {
-  const allowed: ReadonlyArray<string> = methods.includes("GET") ? ["GET", "HEAD", ...methods.slice(1)] : methods
+  const allowed: ReadonlyArray<string> = methods.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]))
   const methodNotAllowed = refusal(405, `Expected ${allowed.join(", ")}`, { allow: allowed.join(", ") })
   return HttpRouter.add(
     "*",

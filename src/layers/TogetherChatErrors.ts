@@ -1,6 +1,6 @@
 /** What went wrong with a completion, in the words of `effect/ai`: statuses, error objects and broken connections in, problems out. Never quotes the conversation. */
 import { DateTime, Duration, Option, Result, Schema } from "effect"
-import { AiError } from "effect/ai"
+import * as AiError from "effect/ai/AiError"
 import { type HttpClientError } from "effect/http"
 import { ChatErrorBody, type ChatErrorObject } from "../schema/TogetherChat.ts"
 

@@ -1,6 +1,6 @@
 /** Reads a completion's event stream: bytes, however they are cut, in; chunks out. Decides when the stream is over, not what the chunks mean. */
 import { Cause, Effect, Result, Schema, Stream } from "effect"
-import { AiError } from "effect/ai"
+import * as AiError from "effect/ai/AiError"
 import { Sse } from "effect/encoding"
 import { CHAT_DONE, ChatChunk } from "../schema/TogetherChat.ts"
 import { type ChatInput } from "./TogetherChatStream.ts"

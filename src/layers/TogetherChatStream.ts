@@ -1,6 +1,7 @@
 /** One streamed completion as a state machine: what came over the wire in, response parts and at most one failure out. Pure; owns neither the connection nor its deadlines. */
 import { Result } from "effect"
-import { AiError, type Response } from "effect/ai"
+import * as AiError from "effect/ai/AiError"
+import type * as Response from "effect/ai/Response"
 import { type ChatChunk, type ChatUsage } from "../schema/TogetherChat.ts"
 import { type ChatEndpoint, errorObjectReason } from "./TogetherChatErrors.ts"
 import { addFragment, addWritten, endCalls, type PendingCall } from "./TogetherToolCalls.ts"

@@ -1,6 +1,10 @@
 /** Language model over Together's chat completions, or any service that speaks like them: prompts and tools in, streamed response parts out. Owns the request and its retry, not how long a caller waits for words. */
 import { Clock, Effect, Layer, type Redacted, Stream } from "effect"
-import { AiError, IdGenerator, LanguageModel, type Response, Telemetry } from "effect/ai"
+import * as AiError from "effect/ai/AiError"
+import * as IdGenerator from "effect/ai/IdGenerator"
+import * as LanguageModel from "effect/ai/LanguageModel"
+import type * as Response from "effect/ai/Response"
+import * as Telemetry from "effect/ai/Telemetry"
 import { HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import { type ChatRequest } from "../schema/TogetherChat.ts"
 import { AppConfig } from "../services/AppConfig.ts"

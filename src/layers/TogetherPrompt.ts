@@ -1,6 +1,9 @@
 /** Puts what `effect/ai` asks for into the words of the wire: prompt, tools and response format in, request body out. Pure. */
 import { Result } from "effect"
-import { AiError, LanguageModel, Prompt, Tool } from "effect/ai"
+import * as AiError from "effect/ai/AiError"
+import * as LanguageModel from "effect/ai/LanguageModel"
+import * as Prompt from "effect/ai/Prompt"
+import * as Tool from "effect/ai/Tool"
 import { type ChatMessage, type ChatRequest, type ChatTool, type ChatToolChoice } from "../schema/TogetherChat.ts"
 
 /** What of the request is configuration. */

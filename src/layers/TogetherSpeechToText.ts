@@ -1,6 +1,6 @@
 /** Speech recognition by Together's realtime transcription: the contract's segments in, words out; joins what is said to the connection it is said over. */
 import { type Cause, Deferred, Effect, Layer, Queue, type Scope, Stream } from "effect"
-import { type Socket } from "effect/socket"
+import { Socket } from "effect/socket"
 import { SpeechToTextError } from "../schema/Errors.ts"
 import { type ServerMessage } from "../schema/TogetherStt.ts"
 import { AppConfig, type TogetherSettings } from "../services/AppConfig.ts"
@@ -129,7 +129,10 @@ export const layer: Layer.Layer<SpeechToText, never, AppConfig | Socket.WebSocke
   SpeechToText,
   Effect.gen(function* () {
     const { together } = yield* AppConfig
-    const services = yield* Effect.context<Socket.WebSocketConstructor>()
-    return SpeechToText.of({ open: Effect.provideContext(openSession(together), services) })
+    // Nothing but the constructor: with all of the context a session would live in the layer's scope, not in its call's.
+    const constructor = yield* Socket.WebSocketConstructor
+    return SpeechToText.of({
+      open: Effect.provideService(openSession(together), Socket.WebSocketConstructor, constructor)
+    })
   })
 )

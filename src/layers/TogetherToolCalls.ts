@@ -1,6 +1,7 @@
 /** Puts the tool calls of one reply together: fragments and calls written as text in, response parts out. Pure; runs no tool. */
 import { Result } from "effect"
-import { AiError, type Response } from "effect/ai"
+import * as AiError from "effect/ai/AiError"
+import type * as Response from "effect/ai/Response"
 import { type ChatToolCallDelta } from "../schema/TogetherChat.ts"
 
 /** A tool call whose arguments may still be coming. */

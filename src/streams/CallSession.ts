@@ -1,6 +1,6 @@
 /** One call from its `start` frame on: the carrier's frames in, the agent's audio out. The only place where stages and services meet. */
 import { Cause, Clock, Deferred, Effect, FiberMap, FiberSet, Option, Queue, type Scope, Stream } from "effect"
-import { LanguageModel } from "effect/ai"
+import * as LanguageModel from "effect/ai/LanguageModel"
 import { type VoiceWindow, WINDOW_MS } from "../schema/Audio.ts"
 import { type CallEventBody, type CallInfo, type CallStage } from "../schema/CallEvent.ts"
 import { defaultPhrases as phrases } from "../schema/Phrases.ts"

@@ -1,6 +1,7 @@
 /** What the agent is to say in, its speech on the line out: words, sentences, voice, playout. One reply is one run of this; interrupting it stops everything. */
 import { Deferred, Duration, Effect, Stream } from "effect"
-import { type AiError, LanguageModel } from "effect/ai"
+import type * as AiError from "effect/ai/AiError"
+import type * as LanguageModel from "effect/ai/LanguageModel"
 import { type CallEventBody, type CallStage } from "../schema/CallEvent.ts"
 import { TextToSpeechError } from "../schema/Errors.ts"
 import { type Phrases } from "../schema/Phrases.ts"

@@ -22,7 +22,7 @@ export interface SentenceOptions {
   readonly firstClauseMinChars?: number
   /** Length beyond which a sentence is cut between two of its clauses. Default 180. */
   readonly maxChars?: number
-  /** Length that no piece exceeds: cut between two words if need be. Default 250, the most Together's voices hold back. */
+  /** Length that no piece exceeds: cut between two words if need be. Default 250: some voice services hold no more text back. */
   readonly hardMaxChars?: number
 }
 
@@ -62,11 +62,11 @@ export const initial = (options?: SentenceOptions): SentenceState => {
 
 /** Adds text and gives the pieces it settles, without white space around them. Where the text is split makes no difference. */
 export const step = (state: SentenceState, delta: string): readonly [SentenceState, ReadonlyArray<string>] =>
-  advance({ ...state, pending: append(state.pending, delta) }, false)
+  advance(state, append(state.pending, delta), false)
 
 /** The pieces that are left when no more text comes. */
 export const flush = (state: SentenceState): ReadonlyArray<string> => {
-  const [rest, pieces] = advance(state, true)
+  const [rest, pieces] = advance(state, state.pending, true)
   return rest.pending === "" ? pieces : [...pieces, rest.pending.trim()]
 }
 
@@ -87,8 +87,8 @@ export const sentences = (options?: SentenceOptions): Stage<string, string> => {
  * a line break after it. What is looked ahead for is then never far away.
  */
 const append = (pending: string, delta: string): string => {
-  const meets = pending === "" || isSpace(pending.at(-1))
-  if (!(meets && isSpace(delta[0])) && !/\s\s/.test(delta)) return pending + delta
+  const meets = isSpace(delta[0]) && (pending === "" || isSpace(pending.at(-1)))
+  if (!meets && (delta.length < 2 || !/\s\s/.test(delta))) return pending + delta
   let kept = ""
   let last = pending === "" ? "\n" : pending.charAt(pending.length - 1)
   for (const char of delta.split("")) {
@@ -99,10 +99,30 @@ const append = (pending: string, delta: string): string => {
   return pending + kept
 }
 
-const advance = (state: SentenceState, atEnd: boolean): readonly [SentenceState, ReadonlyArray<string>] => {
+const nothing: ReadonlyArray<string> = []
+
+/** Where the first mark at or after `from` stands, if it does before `limit`; otherwise where looking for it ended. */
+const plainUntil = (text: string, from: number, limit: number): number => {
+  const end = Math.min(text.length, limit)
+  let at = from
+  while (at < end && markOf(text.charCodeAt(at)) === "None") at++
+  return at
+}
+
+const advance = (
+  state: SentenceState,
+  text: string,
+  atEnd: boolean
+): readonly [SentenceState, ReadonlyArray<string>] => {
   const { firstClauseMinChars, hardMaxChars, maxChars } = state.limits
+  const plain = plainUntil(text, state.scanned, state.clause > 0 ? maxChars : hardMaxChars)
+  if (plain === text.length) {
+    const { clause, isFirst, limits, lowerCase } = state
+    return [{ limits, pending: text, scanned: plain, clause, isFirst, lowerCase }, nothing]
+  }
   const pieces: Array<string> = []
-  let { clause, isFirst, lowerCase, pending, scanned } = state
+  let { clause, isFirst, lowerCase, scanned } = state
+  let pending = text
 
   const emit = (at: number) => {
     const piece = pending.slice(0, at).trimEnd()
@@ -127,7 +147,7 @@ const advance = (state: SentenceState, atEnd: boolean): readonly [SentenceState,
     }
     const mark = markOf(pending.charCodeAt(scanned))
     if (mark === "None") {
-      scanned++
+      scanned = plainUntil(pending, scanned + 1, clause > 0 ? maxChars : hardMaxChars)
       continue
     }
     if (mark === "LineBreak") {

@@ -48,11 +48,14 @@ const audible = /[\p{L}\p{N}\p{Sc}+=<>#%&@°]/u
 /** Whether a voice would say anything for the text. */
 export const isAudible = (text: string): boolean => audible.test(text)
 
+/** Most sentences: nothing but letters and signs that stay. */
+const isPlain = (text: string): boolean => !/[^ -~]|[&%~|([]| {2}|:\/\//.test(text)
+
 const spellOut = (text: string, words: SignWords): string =>
   text
-    .replace(/(?<=[\p{L}\p{N}.)"'] )&(?= [\p{L}\p{N}("'])/gu, words.and)
     .replace(/(?<=\p{Nd}) ?%(?![\p{L}\p{N}])/gu, ` ${words.percent}`)
     .replace(/(?<![^\s("'])[~≈∼] ?(?=[$€£¥]?\p{Nd})/gu, `${words.about} `)
+    .replace(/(?<=[\p{L}\p{N}.)"'] )&(?= [\p{L}\p{N}("'])/gu, words.and)
 
 /**
  * Removes or spells out signs that voices read badly.
@@ -60,6 +63,7 @@ const spellOut = (text: string, words: SignWords): string =>
  * `language` is a BCP 47 tag. Signs are spelled out in languages that are known here; otherwise they stay.
  */
 export const spokenSymbols = (text: string, language: string): string => {
+  if (isPlain(text)) return text.trim()
   const plain = text
     .replace(invisible, "")
     .replace(/&(#?[a-z0-9]{2,6});/gi, (entity, name: string) => entities.get(name.toLowerCase()) ?? entity)
@@ -70,7 +74,9 @@ export const spokenSymbols = (text: string, language: string): string => {
     .replace(keycap, (_, key: string, at: number) => (at === 0 ? "" : key))
     .replace(pictographs, (signs, at: number, whole: string) => {
       const next = whole.charAt(at + signs.length)
-      return at === 0 || next === "" || /[.,!?;:…)\]]/.test(next) || /[([]/.test(whole.charAt(at - 1)) ? "" : " "
+      return at === 0 || next === "" || /[.,!?;:…)\]。，、！？；：]/.test(next) || /[([]/.test(whole.charAt(at - 1))
+        ? ""
+        : " "
     })
     .replace(/[“”„‟]/g, '"')
     .replace(/[‘’‚‛]/g, "'")

@@ -6,25 +6,11 @@ import {
   decodeClientMessage,
   DEFAULT_CONTEXT,
   MAX_CONTEXTS,
-  type TtsError,
-  TTS_RATE
+  type TtsError
 } from "../schema/TogetherTts.ts"
-import { type TtsConnectionFault, type TtsEmulatorScript, TtsEvent, type TtsItem } from "./TtsScript.ts"
-import { audioOf, cutUp, divide, firstAudioOf, type Segmenting } from "./TtsSynthesis.ts"
-
-/** What the service would not say in these words, but might in others. */
-const strange: ReadonlyArray<string> = [
-  JSON.stringify({ type: "conversation.item.input_text.received", text: 7 }),
-  JSON.stringify({ type: "conversation.item.word_timestamps", words: null, start_seconds: [], end_seconds: [] }),
-  JSON.stringify({ type: "conversation.item.audio_output.delta", item_id: "tts_0" }),
-  JSON.stringify(["not", "an", "object"]),
-  "not JSON"
-]
-
-const REAL_TIME_FACTOR = 0.02
-
-/** Synthesis that is not waited for, in milliseconds: timers are not more exact. */
-const PACE_MS = 2
+import { type TtsConnectionFault, type TtsEmulatorScript, TtsEvent } from "./TtsScript.ts"
+import { divide, type Segmenting } from "./TtsSynthesis.ts"
+import { type Piece, speakItem, strange, type TtsVoice } from "./TtsVoice.ts"
 
 /** An open connection as the emulator's controls see it. */
 export interface TtsLine {
@@ -52,11 +38,6 @@ export interface TtsConnectionInfo {
   readonly breakOff: Effect.Effect<void>
 }
 
-interface Piece {
-  readonly text: string
-  readonly itemId: string | undefined
-}
-
 /** A context of the session. */
 interface TtsContext {
   buffer: string
@@ -67,7 +48,7 @@ interface TtsContext {
   readonly pieces: Queue.Queue<Piece>
   readonly speaking: Fiber.Fiber<void>
   /** What is still to be sent of the item being spoken. */
-  left: Array<Effect.Effect<void>>
+  left: ReadonlyArray<Effect.Effect<void>>
 }
 
 const segmentingOf = ({ max_partial_length, segment }: Readonly<Record<string, string>>): Segmenting => ({
@@ -90,8 +71,8 @@ export const serveSession = Effect.fnUntraced(function* (
     const writer = yield* socket.writer
     const clock = yield* Clock.Clock
     const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-    const send = (frame: string | Uint8Array) => Effect.ignore(writer.write(frame))
-    const say: TtsLine["say"] = (message) => send(JSON.stringify(message))
+    const frames = (frame: string | Uint8Array) => Effect.ignore(writer.write(frame))
+    const say: TtsLine["say"] = (message) => frames(JSON.stringify(message))
     const hangUp: TtsLine["hangUp"] = (code, reason) =>
       Effect.suspend(() => {
         by = "emulator"
@@ -105,87 +86,9 @@ export const serveSession = Effect.fnUntraced(function* (
 
     const segmenting = segmentingOf(query)
     const contexts = new Map<string, TtsContext>()
-    let itemsEver = 0
     let receivedAt = nowMs()
 
-    const names = (context: string, itemId: string | undefined, isDone = false) => {
-      const named = script.contextIds ?? "all"
-      return {
-        ...(itemId === undefined ? {} : { item_id: itemId }),
-        ...(named === "all" || (named === "not done" && !isDone) ? { context_id: context } : {})
-      }
-    }
-
-    const sendDelta = (item: TtsItem, itemId: string | undefined, bytes: Uint8Array): Effect.Effect<void> => {
-      const { context, number } = item
-      const delta = Buffer.from(bytes).toString("base64")
-      const frame = {
-        type: "conversation.item.audio_output.delta",
-        ...names(context, itemId),
-        delta
-      }
-      return Effect.andThen(
-        script.binary === true ? send(bytes) : say(frame),
-        record(TtsEvent.Delta({ connection, context, item: number, bytes: bytes.length }))
-      )
-    }
-
-    /** Says one piece; false when nothing more is to come in the context. */
-    const speak = Effect.fnUntraced(function* (context: string, state: () => TtsContext | undefined, piece: Piece) {
-      const { itemId, text } = piece
-      const item: TtsItem = { number: desk.nextItem(), connection, context, text }
-      const itemFault = script.itemFault?.(item)
-      yield* record(TtsEvent.Began({ connection, context, item: item.number, text }))
-      yield* firstAudioOf(script, item)
-      if (script.strangeMessages === true) yield* Effect.forEach(strange, send, { discard: true })
-      const first = itemsEver++ === 0
-      const rate = script.sampleRate ?? TTS_RATE
-      const deltas = itemFault?._tag === "Silent" ? [] : cutUp(script, audioOf(script, item), first)
-      const limitMs =
-        itemFault === undefined || itemFault._tag === "NoDone" || itemFault._tag === "Silent"
-          ? Infinity
-          : (itemFault.afterMs ?? 0)
-      const left = deltas.map((bytes) => sendDelta(item, itemId, bytes))
-      const own = state()
-      if (own !== undefined) own.left = left
-      const factor = script.realTimeFactor ?? REAL_TIME_FACTOR
-      const startMs = nowMs()
-      let sentMs = 0
-      for (const bytes of deltas) {
-        if (sentMs >= limitMs) break
-        const next = left.shift()
-        if (next !== undefined) yield* next
-        sentMs += (bytes.length * 500) / rate
-        const aheadMs = startMs + sentMs * factor - nowMs()
-        if (aheadMs >= PACE_MS) yield* Effect.sleep(aheadMs)
-      }
-      if (own !== undefined) own.left = []
-      const about = names(context, itemId)
-      const done = say({ type: "conversation.item.audio_output.done", ...names(context, itemId, true) })
-      switch (itemFault?._tag) {
-        case undefined:
-        case "Silent":
-          yield* done
-          break
-        case "NoDone":
-          break
-        case "Fail":
-          yield* say({ type: "conversation.item.tts.failed", ...about, error: itemFault.error })
-          break
-        case "Error":
-          yield* say({ type: "error", error: itemFault.error })
-          break
-        case "Close":
-          yield* hangUp(itemFault.code)
-          break
-        case "Cut":
-          yield* cut
-          break
-        case "Stall":
-          return yield* Effect.never
-      }
-      yield* record(TtsEvent.Spoken({ connection, context, item: item.number }))
-    })
+    const voice: TtsVoice = { script, connection, record, nextItem: desk.nextItem, frames, say, hangUp, cut }
 
     const open = Effect.fnUntraced(function* (context: string) {
       const known = contexts.get(context)
@@ -197,7 +100,12 @@ export const serveSession = Effect.fnUntraced(function* (
       }
       const pieces = yield* Queue.unbounded<Piece>()
       const speaking = yield* Queue.take(pieces).pipe(
-        Effect.flatMap((piece) => speak(context, () => contexts.get(context), piece)),
+        Effect.flatMap((piece) => {
+          const own = contexts.get(context)
+          return speakItem(voice, context, piece, (left) => {
+            if (own !== undefined) own.left = left
+          })
+        }),
         Effect.forever,
         Effect.forkScoped
       )
@@ -229,7 +137,10 @@ export const serveSession = Effect.fnUntraced(function* (
     }
 
     const enqueue = (context: TtsContext, texts: ReadonlyArray<string>): void => {
-      for (const text of texts) Queue.offerUnsafe(context.pieces, { text, itemId: itemId(context) })
+      for (const text of texts) {
+        const first = connectionItems === 0
+        Queue.offerUnsafe(context.pieces, { text, itemId: itemId(context), first })
+      }
     }
 
     const divideBuffer = (context: TtsContext, ended: boolean): void => {
@@ -312,7 +223,7 @@ export const serveSession = Effect.fnUntraced(function* (
       }
       // Before it is sent: whoever waits for the event must not find the client ahead of it.
       yield* record(TtsEvent.Ready({ connection }))
-      if (script.strangeMessages === true) yield* Effect.forEach(strange, send, { discard: true })
+      if (script.strangeMessages === true) yield* Effect.forEach(strange, frames, { discard: true })
       if (fault?._tag !== "Ungreeted") {
         const session = { id: `sess_${connection}`, object: "realtime.tts.session", model, voice }
         yield* say({ type: "session.created", event_id: `ev_${connection}`, session })

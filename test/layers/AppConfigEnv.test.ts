@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Config, ConfigProvider, Context, Duration, Effect, Exit, Layer, Redacted } from "effect"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as AppConfigEnv from "../../src/layers/AppConfigEnv.ts"
@@ -26,13 +26,13 @@ const problems = (env: Environment, layer = AppConfigEnv.layerFromProvider) =>
 
 const key: Environment = { TOGETHER_API_KEY: "k-123" }
 
-/** Reads `.env` with that text from a directory of its own, which the process is in for the while. */
-const inDirectoryWith = <A, E, R>(dotEnv: string, effect: Effect.Effect<A, E, R>) =>
+/** Runs it in a new directory, prepared like that, which the process is in for the while. */
+const inDirectory = <A, E, R>(prepare: (directory: string) => void, effect: Effect.Effect<A, E, R>) =>
   Effect.acquireUseRelease(
     Effect.sync(() => {
       const home = process.cwd()
       const directory = mkdtempSync(join(tmpdir(), "parley-config-"))
-      writeFileSync(join(directory, ".env"), dotEnv)
+      prepare(directory)
       process.chdir(directory)
       return { directory, home }
     }),
@@ -43,6 +43,9 @@ const inDirectoryWith = <A, E, R>(dotEnv: string, effect: Effect.Effect<A, E, R>
         rmSync(directory, { recursive: true })
       })
   )
+
+const inDirectoryWith = <A, E, R>(dotEnv: string, effect: Effect.Effect<A, E, R>) =>
+  inDirectory((directory) => writeFileSync(join(directory, ".env"), dotEnv), effect)
 
 describe("AppConfigEnv", () => {
   it.effect("needs nothing but the key", () =>
@@ -276,6 +279,26 @@ describe("AppConfigEnv", () => {
       Effect.gen(function* () {
         const { app } = yield* read({ PORT_FORWARD: "1", TOGETHER_API_KEY_OLD: "x" }, AppConfigEnv.layer)
         assert.strictEqual(app.server.port, 4000)
+      })
+    )
+  )
+
+  it.effect("says so when .env is there and cannot be read", () =>
+    inDirectory(
+      (directory) => mkdirSync(join(directory, ".env")),
+      Effect.gen(function* () {
+        const lines = yield* problems(key, AppConfigEnv.layer)
+        assert.strictEqual(lines.length, 1)
+        assert.match(lines[0] ?? "", /^\.env could not be read: .+/)
+      })
+    )
+  )
+
+  it.effect("does without .env", () =>
+    inDirectory(
+      () => {},
+      Effect.gen(function* () {
+        assert.strictEqual((yield* read(key, AppConfigEnv.layer)).app.server.port, 3001)
       })
     )
   )

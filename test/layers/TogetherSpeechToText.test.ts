@@ -1,10 +1,21 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as NodeWS from "@effect/platform-node/NodeWS"
-import { Deferred, Effect, Exit, Fiber, Redacted, Scope, Stream } from "effect"
+import { Context, Deferred, Effect, Exit, Fiber, Layer, Redacted, Scope, Stream } from "effect"
+import * as TogetherSpeechToText from "../../src/layers/TogetherSpeechToText.ts"
+import { SpeechToText } from "../../src/services/SpeechToText.ts"
 import { makeResampler } from "../../src/streams/Resample.ts"
 import { serveEmulator } from "../../src/testing/EmulatorServer.ts"
 import { SttCommitFault, SttConnectionFault, sttEmulator } from "../../src/testing/SttEmulator.ts"
-import { KEY, levelWords, openSession, say, voice, withEmulator, withLogs } from "../support/Recognition.ts"
+import {
+  configLayer,
+  KEY,
+  levelWords,
+  openSession,
+  say,
+  voice,
+  withEmulator,
+  withLogs
+} from "../support/Recognition.ts"
 
 describe("what is asked for", () => {
   it.live("names the model, the format and no endpointing, with the key in the header", () =>
@@ -424,3 +435,16 @@ describe("the end of the session", () => {
     )
   )
 })
+
+it.live("a session ends with its own scope, however long the layer lives", () =>
+  Effect.gen(function* () {
+    const emulator = yield* sttEmulator()
+    const origin = yield* serveEmulator(emulator.routes)
+    const layer = TogetherSpeechToText.layer.pipe(
+      Layer.provide([configLayer(new URL("/v1", origin)), NodeWS.layerWebSocketConstructor])
+    )
+    const { open } = Context.get(yield* Layer.build(layer), SpeechToText)
+    yield* Effect.scoped(Effect.andThen(open, emulator.awaitEvent("Ready")))
+    assert.strictEqual((yield* emulator.awaitEvent("Closed")).by, "client")
+  })
+)

@@ -1,6 +1,7 @@
 import * as NodeWS from "@effect/platform-node/NodeWS"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Redacted, Stream } from "effect"
+import { type SpeechAudio } from "../../src/services/TextToSpeech.ts"
 import {
   type TtsEmulator,
   type TtsEmulatorScript,
@@ -13,6 +14,7 @@ import {
   KEY,
   openSession,
   samplesBySentence,
+  sameSamples,
   speech,
   type Synthesis,
   textsOf,
@@ -38,9 +40,17 @@ const faults = (byText: Readonly<Record<string, TtsItemFault>>, always = false) 
   }
 }
 
-/** The beginning of a text's speech, as long as the samples are. */
-const startsLike = (text: string, samples: Int16Array | undefined): boolean =>
-  samples !== undefined && samples.every((sample, i) => speech(text)[i] === sample)
+/** Checks that all was said but the end of the second text. */
+const assertCutShort = (audio: ReadonlyArray<SpeechAudio>) => {
+  const [first, second, third] = samplesBySentence(audio)
+  assert.isTrue(sameSamples(first, speech(texts[0])))
+  const whole = speech(texts[1])
+  const length = second?.length ?? 0
+  assert.isAbove(length, 0)
+  assert.isBelow(length, whole.length)
+  assert.isTrue(sameSamples(second, whole.slice(0, length)))
+  assert.isTrue(sameSamples(third, speech(texts[2])))
+}
 
 describe("interrupting a reply", () => {
   const scripts: Readonly<Record<string, TtsEmulatorScript>> = {
@@ -125,12 +135,7 @@ describe("a sentence that fails", () => {
       { itemFault: faults({ [texts[1]]: TtsItemFault.Fail({ error, afterMs: 200 }) }, true) },
       ({ session }) =>
         Effect.gen(function* () {
-          const audio = yield* Stream.runCollect(session.speak(Stream.fromIterable(texts)))
-          const [first, second, third] = samplesBySentence(audio)
-          assert.deepStrictEqual(first, speech(texts[0]))
-          assert.isTrue(startsLike(texts[1], second))
-          assert.isBelow(second?.length ?? 0, speech(texts[1]).length)
-          assert.deepStrictEqual(third, speech(texts[2]))
+          assertCutShort(yield* Stream.runCollect(session.speak(Stream.fromIterable(texts))))
         })
     )
   )
@@ -192,12 +197,7 @@ describe("a connection that is lost in the middle of a reply", () => {
     it.live(`goes on behind the sentence it was at when it ${name} in the middle of one`, () =>
       withEmulator({ itemFault: faults({ [texts[1]]: loss(200) }) }, ({ session }) =>
         Effect.gen(function* () {
-          const audio = yield* Stream.runCollect(session.speak(Stream.fromIterable(texts)))
-          const [first, second, third] = samplesBySentence(audio)
-          assert.deepStrictEqual(first, speech(texts[0]))
-          assert.isTrue(startsLike(texts[1], second))
-          assert.isBelow(second?.length ?? 0, speech(texts[1]).length)
-          assert.deepStrictEqual(third, speech(texts[2]))
+          assertCutShort(yield* Stream.runCollect(session.speak(Stream.fromIterable(texts))))
         })
       )
     )

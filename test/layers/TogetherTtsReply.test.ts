@@ -214,6 +214,18 @@ describe("whose audio it is", () => {
     assert.deepStrictEqual(indices(later.noted()), [0, 0, 0, 1, 1, 1, 2, 2, 2])
   })
 
+  it("counts again when a done comes after it went by length", () => {
+    const reply = speaking(texts)
+    reply.audio(4.5)
+    reply.audio(0.5)
+    reply.done()
+    reply.audio(1)
+    reply.done()
+    reply.audio(1)
+    reply.done()
+    assert.deepStrictEqual(indices(reply.noted()), [0, 1, 1, 2])
+  })
+
   it("weighs items against the text's length once a commit was seen to make several", () => {
     const reply = speaking(texts, { dones: "come", whole: false, splits: true })
     for (let i = 0; i < 6; i++) {
@@ -345,6 +357,37 @@ describe("when a reply is over", () => {
     reply.done("d")
     reply.wait(patience.moreMs)
     assert.deepStrictEqual(reply.noted(), ["emit 1 500", "emit 1 500", "ended"])
+  })
+
+  it("knows from audio after the last done that there is more to come, in this reply and in others", () => {
+    const reply = makeReply()
+    reply.connected()
+    reply.say(SECOND)
+    reply.audio(0.5, "a")
+    reply.wait(60_000)
+    assert.isFalse(reply.habits().splits)
+    reply.audio(0.5, "b")
+    assert.isTrue(reply.habits().splits)
+    reply.noted()
+    reply.textEnded()
+    reply.wait(patience.doneMs - 1)
+    assert.deepStrictEqual(reply.noted(), [])
+    reply.wait(1)
+    assert.deepStrictEqual(reply.noted(), ["ended"])
+  })
+
+  it("is patient where counting is no use and speech is plainly missing", () => {
+    const reply = speaking([SECOND, SECOND], { dones: "come", whole: false, splits: true })
+    for (let i = 0; i < 2; i++) {
+      reply.audio(0.5)
+      reply.done()
+    }
+    reply.wait(patience.doneMs - 1)
+    assert.deepStrictEqual(reply.noted(), ["emit 0 500", "emit 0 500"])
+    reply.audio(1)
+    reply.done()
+    reply.wait(patience.moreMs)
+    assert.deepStrictEqual(reply.noted(), ["emit 1 1000", "ended"])
   })
 
   it("ends without a done when it was quiet for long enough", () => {
@@ -545,10 +588,13 @@ describe("when something goes wrong on the way", () => {
       reply.audio(1, item)
       reply.done(item)
     }
-    reply.wait(60_000)
-    reply.lost()
-    reply.wait(patience.connectionMs - 1)
-    assert.isFalse(reply.noted().some((each) => each.startsWith("failed")))
+    for (let i = 0; i < 2; i++) {
+      reply.wait(60_000)
+      reply.lost()
+      reply.wait(patience.connectionMs - 1)
+      assert.isFalse(reply.noted().some((each) => each.startsWith("failed")))
+      if (i === 0) reply.connected()
+    }
     reply.wait(1)
     assert.deepStrictEqual(reply.noted(), ["failed Disconnected"])
   })

@@ -392,7 +392,7 @@ describe("Sentences", () => {
         let [state] = step(initial(), text)
         let longest = state.pending.length
         state = initial()
-        for (const char of units(text.slice(0, size / 5))) {
+        for (const char of units(text.slice(0, size / 10))) {
           ;[state] = step(state, char)
           longest = Math.max(longest, state.pending.length)
         }

@@ -1,7 +1,7 @@
 /** A synthesis session on the real layer for tests, against the emulator on a real socket or on fake sockets, and audio that proves what was played. */
 import * as NodeWS from "@effect/platform-node/NodeWS"
 import { Context, Duration, Effect, Layer, Logger, Queue, Redacted, References, type Scope, Stream } from "effect"
-import { Socket } from "effect/socket"
+import { type Socket } from "effect/socket"
 import * as TogetherTextToSpeech from "../../src/layers/TogetherTextToSpeech.ts"
 import { personas } from "../../src/schema/Personas.ts"
 import { defaultTurnSettings } from "../../src/schema/TurnSettings.ts"
@@ -94,20 +94,30 @@ export const speech = (text: string): Int16Array => {
 
 /** The samples of each sentence, put together; the index is the sentence. */
 export const samplesBySentence = (audio: ReadonlyArray<SpeechAudio>): ReadonlyArray<Int16Array> => {
-  const sentences: Array<Array<number>> = []
-  for (const { samples, sentence } of audio) {
-    const of = (sentences[sentence] ??= [])
-    for (const sample of samples) of.push(sample)
-  }
-  return Array.from(sentences, (samples) => Int16Array.from(samples ?? []))
+  const count = Math.max(0, ...audio.map(({ sentence }) => sentence + 1))
+  return Array.from({ length: count }, (_, index) => {
+    const pieces = audio.filter(({ sentence }) => sentence === index)
+    const samples = new Int16Array(pieces.reduce((sum, piece) => sum + piece.samples.length, 0))
+    let at = 0
+    for (const piece of pieces) {
+      samples.set(piece.samples, at)
+      at += piece.samples.length
+    }
+    return samples
+  })
 }
+
+/** Whether these are the same samples. */
+export const sameSamples = (a: Int16Array | undefined, b: Int16Array): boolean =>
+  a !== undefined && a.length === b.length && a.every((sample, i) => sample === b[i])
 
 /** Texts, each the one whose whole {@link speech} these samples are, or what they are instead. */
 export const textsOf = (audio: ReadonlyArray<SpeechAudio>, known: ReadonlyArray<string>): ReadonlyArray<string> =>
-  samplesBySentence(audio).map((samples) => {
-    const same = (text: string): boolean => Buffer.from(speech(text).buffer).equals(Buffer.from(samples.buffer))
-    return known.find(same) ?? (samples.length === 0 ? "nothing" : `${samples.length} other samples`)
-  })
+  samplesBySentence(audio).map(
+    (samples) =>
+      known.find((text) => sameSamples(samples, speech(text))) ??
+      (samples.length === 0 ? "nothing" : `${samples.length} other samples`)
+  )
 
 /** Speaks texts and tells what was heard, by sentence. */
 export const heard = (session: TextToSpeechSession, texts: ReadonlyArray<string>) =>

@@ -1,0 +1,268 @@
+/** Samples in, the words that `WordSound.ts` put into them out, each with its place; whole words only. Pure; guesses nothing. */
+import { BYTES_PER_MS, PHONE_RATE } from "../schema/Audio.ts"
+import {
+  codeOf,
+  durationOf,
+  EDGE_MS,
+  END,
+  FORMANT_SHARES,
+  FORMANTS,
+  type Lexicon,
+  PITCH_HZ,
+  type Sound,
+  START,
+  VOWELS
+} from "./WordSound.ts"
+
+/** A word and where it was heard, in milliseconds from the first sample. */
+export interface HeardWord {
+  readonly word: string
+  readonly startMs: number
+  readonly endMs: number
+}
+
+/** Hears one track, piece by piece. Mutable. */
+export interface WordDecoder {
+  /** Takes in the next samples; gives out the words that are complete now. */
+  readonly push: (samples: Int16Array) => ReadonlyArray<HeardWord>
+  /** The track is over: gives out what was still in doubt. */
+  readonly end: () => ReadonlyArray<HeardWord>
+}
+
+/** Samples of a period of the pitch at 8 kHz, in which everything is heard. */
+const PERIOD = PHONE_RATE / PITCH_HZ
+
+/** Shortest window that is judged: two periods, 16 ms. */
+const WINDOW = 2 * PERIOD
+
+/** How far apart beginnings of words are looked for, in samples; their marks are 200 samples long. */
+const STRIDE = 32
+
+const EDGE = EDGE_MS * BYTES_PER_MS
+
+/** Whole periods of an edge, and what is left of it on each side. */
+const EDGE_WINDOW = EDGE - (EDGE % PERIOD)
+
+/** Softest word that is heard: 15 dB below what is said, so that an echo of 20 dB is not. Mean square. */
+const SOFTEST = (32768 * 10 ** (-35 / 20)) ** 2
+
+/** Least share of a window's power that its three resonances have together, noise 5 dB below the voice included. */
+const LEAST_TOGETHER = 0.55
+
+/** Least part of its expected share that each of them has. */
+const LEAST_EACH = 0.3
+
+/** Least power of the mark that begins a word, relative to the one that ends it: about 6 ms of it may be missing. */
+const LEAST_START = 0.6
+
+/** How far from where it is expected the end of a word may be found, in samples. */
+const SLACK = 8
+
+const cosines = Float64Array.from({ length: PERIOD }, (_, n) => Math.cos((2 * Math.PI * n) / PERIOD))
+const sines = Float64Array.from({ length: PERIOD }, (_, n) => Math.sin((2 * Math.PI * n) / PERIOD))
+
+/** Index of the lexicon: by duration in samples, by code. */
+type Index = ReadonlyMap<number, ReadonlyMap<number, string>>
+
+const indexOf = (lexicon: Lexicon): Index => {
+  const index = new Map<number, Map<number, string>>()
+  for (const word of lexicon) {
+    const length = durationOf(word) * BYTES_PER_MS
+    const words = index.get(length) ?? new Map<number, string>()
+    const other = words.get(codeOf(word))
+    if (other !== undefined && other !== word) {
+      throw new RangeError(`The words "${other}" and "${word}" sound the same: say one of them differently`)
+    }
+    index.set(length, words.set(codeOf(word), word))
+  }
+  return new Map([...index].sort(([a], [b]) => a - b))
+}
+
+/** A window, its periods added up, and its mean square. */
+interface Window {
+  readonly folded: Float64Array
+  readonly length: number
+  power: number
+}
+
+const makeWindow = (length: number): Window => ({ folded: new Float64Array(PERIOD), length, power: 0 })
+
+const read = (window: Window, track: Int16Array, at: number): void => {
+  const { folded, length } = window
+  folded.fill(0)
+  let sum = 0
+  for (let n = 0; n < length; n++) {
+    const sample = track[at + n] ?? 0
+    sum += sample * sample
+    folded[n % PERIOD]! += sample
+  }
+  window.power = sum / length
+}
+
+/** Share of a multiple of the pitch in the window's power. */
+const share = ({ folded, length, power }: Window, multiple: number): number => {
+  let re = 0
+  let im = 0
+  for (let n = 0, at = 0; n < PERIOD; n++, at = (at + multiple) % PERIOD) {
+    re += folded[n]! * cosines[at]!
+    im += folded[n]! * sines[at]!
+  }
+  return power === 0 ? 0 : (2 * (re * re + im * im)) / (length * length * power)
+}
+
+const isHeard = (shares: readonly [number, number, number]): boolean =>
+  shares[0] + shares[1] + shares[2] >= LEAST_TOGETHER &&
+  shares.every((found, row) => found >= LEAST_EACH * (FORMANT_SHARES[row] ?? 0))
+
+/** Power of a sound in a window that holds it; 0 if it does not. */
+const powerOf = (window: Window, sound: Sound): number => {
+  // Most windows can be told from this one alone.
+  const first = share(window, sound[0])
+  if (first < LEAST_EACH * FORMANT_SHARES[0]) return 0
+  const shares = [first, share(window, sound[1]), share(window, sound[2])] as const
+  return isHeard(shares) ? (shares[0] + shares[1] + shares[2]) * window.power : 0
+}
+
+/** The six bits of the vowel that a window holds; undefined if it holds none. */
+const vowelIn = (window: Window): number | undefined => {
+  let bits = 0
+  const best: [number, number, number] = [0, 0, 0]
+  for (const [row, multiples] of FORMANTS.entries()) {
+    let strongest = 0
+    for (const [choice, multiple] of multiples.entries()) {
+      const found = share(window, multiple)
+      if (found <= (best[row] ?? 0)) continue
+      best[row] = found
+      strongest = choice
+    }
+    bits |= strongest << (2 * row)
+  }
+  return isHeard(best) ? bits : undefined
+}
+
+/** Hears the words of a lexicon in 16-bit PCM of 8, 16 or 24 kHz. */
+export const makeWordDecoder = (lexicon: Lexicon, sampleRate: number = PHONE_RATE): WordDecoder => {
+  const step = sampleRate / PHONE_RATE
+  if (!Number.isInteger(step) || step < 1) {
+    throw new RangeError(`The sample rate is ${sampleRate}; a multiple of ${PHONE_RATE} Hz was expected`)
+  }
+  const index = indexOf(lexicon)
+  const longest = Math.max(0, ...index.keys())
+  const short = makeWindow(WINDOW)
+  const edge = makeWindow(EDGE_WINDOW)
+
+  let track = new Int16Array(0)
+  /** Samples (at 8 kHz) before the track's first one, and how many of the input are left out before the next one. */
+  let before = 0
+  let skip = 0
+  let at = 0
+
+  const keep = (samples: Int16Array): void => {
+    const taken = Math.max(0, Math.ceil((samples.length - skip) / step))
+    const joined = new Int16Array(track.length - at + taken)
+    joined.set(track.subarray(at))
+    for (let n = 0; n < taken; n++) joined[track.length - at + n] = samples[skip + n * step]!
+    skip += taken * step - samples.length
+    before += at
+    at = 0
+    track = joined
+  }
+
+  const edgePower = (from: number, sound: Sound): number => {
+    read(edge, track, from)
+    return powerOf(edge, sound)
+  }
+
+  /** Where the mark that is heard at `found` lies, by where it is strongest, and how strong it is. */
+  const locate = (found: number): { readonly start: number; readonly power: number } => {
+    let power = 0
+    let first = found
+    let last = found
+    for (let from = Math.max(0, found - EDGE); from <= found + EDGE; from += SLACK) {
+      const here = edgePower(from, START)
+      if (here > power * 1.02) first = from
+      if (here > power * 0.98) last = from
+      power = Math.max(power, here)
+    }
+    return { start: Math.round((first + last + EDGE_WINDOW - EDGE) / 2), power }
+  }
+
+  /** The sound that goes on from `from` to `until`, for six of every eight windows of it. */
+  const vowelBetween = (from: number, until: number): number | undefined => {
+    const windows = Math.max(1, Math.floor((until - from - 2 * SLACK) / WINDOW))
+    const margin = (until - from - windows * WINDOW) / 2
+    const counts = new Map<number, number>()
+    for (let n = 0; n < windows; n++) {
+      read(short, track, Math.round(from + margin + n * WINDOW))
+      const bits = vowelIn(short)
+      if (bits !== undefined) counts.set(bits, (counts.get(bits) ?? 0) + 1)
+    }
+    for (const [bits, count] of counts) if (count >= windows * 0.75) return bits
+    return undefined
+  }
+
+  const codeBetween = (start: number, length: number): number | undefined => {
+    const vowelLength = (length - 2 * EDGE) / VOWELS
+    let code = 0
+    for (let n = 0; n < VOWELS; n++) {
+      const from = start + EDGE + n * vowelLength
+      const bits = vowelBetween(from, from + vowelLength)
+      if (bits === undefined) return undefined
+      code |= bits << (6 * n)
+    }
+    return code
+  }
+
+  /** The word that begins at `start`; whether it is one at all may take more samples to know. */
+  const wordAt = (start: number, power: number, ended: boolean): HeardWord | "none" | "unknown" => {
+    for (const [length, words] of index) {
+      if (start + length > track.length && !ended) return "unknown"
+      const endPower = edgePower(start + length - EDGE_WINDOW - (EDGE - EDGE_WINDOW) / 2, END)
+      if (endPower === 0 || power < LEAST_START * endPower) continue
+      const word = words.get(codeBetween(start, length) ?? -1)
+      if (word === undefined) continue
+      const startMs = (before + start) / BYTES_PER_MS
+      return { word, startMs, endMs: startMs + length / BYTES_PER_MS }
+    }
+    return "none"
+  }
+
+  const hear = (ended: boolean): ReadonlyArray<HeardWord> => {
+    const words: Array<HeardWord> = []
+    const room = ended ? WINDOW : 2 * EDGE + EDGE_WINDOW
+    while (at + room <= track.length) {
+      read(short, track, at)
+      if (short.power < SOFTEST || powerOf(short, START) === 0) {
+        at += STRIDE
+        continue
+      }
+      const { power, start } = locate(at)
+      const word = power === 0 ? "none" : wordAt(start, power, ended)
+      if (word === "unknown") break
+      if (word === "none") at += EDGE
+      else {
+        words.push(word)
+        at = Math.max(at + EDGE, Math.round((word.endMs * BYTES_PER_MS - before) - EDGE))
+      }
+    }
+    return words
+  }
+
+  return {
+    push: (samples) => {
+      keep(samples)
+      return longest === 0 ? [] : hear(false)
+    },
+    end: () => hear(true)
+  }
+}
+
+/** The words in a track, with their places. */
+export const hearWords = (samples: Int16Array, lexicon: Lexicon, sampleRate?: number): ReadonlyArray<HeardWord> => {
+  const decoder = makeWordDecoder(lexicon, sampleRate)
+  return [...decoder.push(samples), ...decoder.end()]
+}
+
+/** The words in a track, in order and as they are written. */
+export const wordsIn = (samples: Int16Array, lexicon: Lexicon, sampleRate?: number): ReadonlyArray<string> =>
+  hearWords(samples, lexicon, sampleRate).map(({ word }) => word)
