@@ -33,17 +33,24 @@ export interface Batcher {
   readonly remove: (request: RunRequest) => void
 }
 
-/** One model for the process, one scorer for each call. Fails if the model file is missing or cannot be used. */
-export const layer: Layer.Layer<VoiceActivity, ModelError, AppConfig> = Layer.effect(
-  VoiceActivity,
-  Effect.gen(function* () {
-    const { vadModelPath } = yield* AppConfig
-    const model = yield* loadSileroModel(
-      vadModelPath === undefined ? shippedModel : { path: vadModelPath, shipped: undefined }
-    )
-    const batcher = yield* makeBatcher(model.run)
-    return VoiceActivity.of({ open: Effect.sync(() => makeScorer(batcher)) })
-  })
+/**
+ * One model for the process, one scorer for each call: the model that is shipped, or the one at `path`.
+ *
+ * Fails if the model file is missing or cannot be used.
+ */
+export const layerFrom = (path?: string): Layer.Layer<VoiceActivity, ModelError> =>
+  Layer.effect(
+    VoiceActivity,
+    Effect.gen(function* () {
+      const model = yield* loadSileroModel(path === undefined ? shippedModel : { path, shipped: undefined })
+      const batcher = yield* makeBatcher(model.run)
+      return VoiceActivity.of({ open: Effect.sync(() => makeScorer(batcher)) })
+    })
+  )
+
+/** The model that the configuration names. */
+export const layer: Layer.Layer<VoiceActivity, ModelError, AppConfig> = Layer.unwrap(
+  Effect.map(AppConfig, ({ vadModelPath }) => layerFrom(vadModelPath))
 )
 
 /**
