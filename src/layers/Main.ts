@@ -7,6 +7,7 @@ import { runCall } from "../streams/Call.ts"
 import { defaultEndpointingSettings } from "../streams/Endpointing.ts"
 import * as CallLog from "./CallLog.ts"
 import * as EndpointingByWords from "./EndpointingByWords.ts"
+import * as KeptSpeechMemory from "./KeptSpeechMemory.ts"
 import { serverWith } from "./Server.ts"
 import * as SileroVoiceActivity from "./SileroVoiceActivity.ts"
 import * as TogetherLanguageModel from "./TogetherLanguageModel.ts"
@@ -27,7 +28,10 @@ const services = Layer.mergeAll(
   TogetherTextToSpeech.layer,
   TogetherLanguageModel.layer,
   CallLog.layer
-).pipe(Layer.provide([NodeWS.layerWebSocketConstructor, FetchHttpClient.layer]))
+).pipe(
+  (made) => Layer.merge(made, Layer.provide(KeptSpeechMemory.layer, made)),
+  Layer.provide([NodeWS.layerWebSocketConstructor, FetchHttpClient.layer])
+)
 
 /** The whole program, as `main.ts` runs it. */
 export const layer = serverWith(runCall, services)

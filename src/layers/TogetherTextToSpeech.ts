@@ -63,6 +63,11 @@ const readText = <E, R>(reply: Reply<E>, sentences: Stream.Stream<string, E, R>)
     })
   )
 
+const logFailure = (error: TextToSpeechError, said: string | undefined): Effect.Effect<void> =>
+  Effect.logWarning("Speech synthesis failed for a sentence").pipe(
+    Effect.annotateLogs({ reason: error.reason, detail: error.message, "pii.said": said })
+  )
+
 const clock: ReadonlyArray<ReplyInput> = [{ _tag: "Clock" }]
 
 /** Lets the reply's state machine decide on all that comes in, and does what it says, until the reply is over. */
@@ -90,10 +95,13 @@ const run = Effect.fnUntraced(function* <E>(voice: Voice, reply: Reply<E>) {
           return true
         })
       case "Failed":
-        return (output.error.reason === "Stalled" ? connection.replace : Effect.void).pipe(
-          Effect.andThen(Queue.fail(reply.audio, output.error)),
-          Effect.as(true)
-        )
+        return connection
+          .cancel(contextId(state))
+          .pipe(
+            Effect.andThen(output.error.reason === "Stalled" ? connection.replace : Effect.void),
+            Effect.andThen(Queue.fail(reply.audio, output.error)),
+            Effect.as(true)
+          )
     }
   }
 
@@ -108,6 +116,7 @@ const run = Effect.fnUntraced(function* <E>(voice: Voice, reply: Reply<E>) {
       const [next, outputs] = step(state, input, nowMs(), defaultPatience)
       state = next
       if (input._tag === "Text") reply.unread -= 1
+      if (input._tag === "Failed") yield* logFailure(input.error, input.said)
       reply.waiting = next.waiting.length
       voice.habits = next.context.habits
       for (const output of outputs) if (yield* perform(output)) return

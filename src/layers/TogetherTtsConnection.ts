@@ -2,8 +2,9 @@
  * The text-to-speech socket of one call: requests in, each reply's events out to its inbox. Keeps itself connected;
  * owns no reply's progress.
  *
- * The socket is read all the time, so that control messages are never held up behind audio. What may gather in an
- * inbox is bounded by what its reply asked for, see `LOOK_AHEAD` in `TogetherTtsReply.ts`.
+ * The socket is read all the time, so that control messages are never held up behind audio. What gathers for a reply
+ * nobody listens to is bounded by what was asked for: the speech of `LOOK_AHEAD` sentences and one more, and in all not
+ * more than `RUNAWAY` allows, both in `TogetherTtsReply.ts`.
  */
 import { Clock, Deferred, Effect, Latch, Queue, Random, Redacted, Result, type Scope } from "effect"
 import { Socket } from "effect/socket"
@@ -117,10 +118,18 @@ export const connect = Effect.fnUntraced(function* (
     if (link !== undefined) Deferred.doneUnsafe(link.retired, Effect.succeed(replaceSignal))
   })
 
+  const failureOf = (error: Socket.SocketError): TextToSpeechError => routing.problem ?? socketFailure(settings, error)
+
+  const dial = socket.reader.pipe(
+    Effect.mapError(failureOf),
+    // A client that cannot even be made, for one with a key that no header can hold, must not leave anyone waiting.
+    Effect.catchDefect(() => Effect.fail(ttsError("Rejected", settings, "no client can be made of these settings")))
+  )
+
   /** One connection from dialling to its end: on purpose, or with a failure. */
   const once: Effect.Effect<Signal, TextToSpeechError> = Effect.gen(function* () {
     routing.reset()
-    const { pull } = yield* socket.reader
+    const { pull } = yield* dial
     const writer = yield* socket.writer
     const opened: Link = { writer, retired: yield* Deferred.make<Signal>() }
     const receive = (frame: string | Uint8Array): void => {
@@ -135,13 +144,10 @@ export const connect = Effect.fnUntraced(function* (
     )
     yield* Effect.forkScoped(greeting)
     return yield* Effect.raceFirst(
-      Effect.forever(Effect.map(pull, (frames) => frames.forEach(receive))),
+      Effect.forever(Effect.map(Effect.mapError(pull, failureOf), (frames) => frames.forEach(receive))),
       Deferred.await(opened.retired)
     )
   }).pipe(
-    Effect.mapError((error) => routing.problem ?? socketFailure(settings, error)),
-    // A client that cannot even be made, for one with a key that no header can hold, must not leave anyone waiting.
-    Effect.catchDefect(() => Effect.fail(ttsError("Rejected", settings, "no client can be made of these settings"))),
     Effect.flatMap((signal) => (signal._tag === "Refuse" ? Effect.fail(signal.error) : Effect.succeed(signal))),
     // Before the socket goes: a write to one that is gone would wait for the next one.
     Effect.tapError((error) => Effect.sync(() => down(error))),
@@ -157,9 +163,9 @@ export const connect = Effect.fnUntraced(function* (
       const since = nowMs()
       const ending = yield* Effect.result(once)
       if (Result.isSuccess(ending)) continue
-      const { reason, retryable } = ending.failure
+      const { message: detail, reason, retryable } = ending.failure
       yield* Effect.logWarning("Speech synthesis has no connection").pipe(
-        Effect.annotateLogs({ reason, failures, retrying: retryable })
+        Effect.annotateLogs({ reason, detail, failures, retrying: retryable, malformed: routing.malformed })
       )
       if (!retryable) {
         refuse(ending.failure, nowMs())

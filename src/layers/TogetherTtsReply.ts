@@ -20,7 +20,7 @@ export type ReplyInput =
   | { readonly _tag: "Disconnected"; readonly error: TextToSpeechError }
   /** An attempt to connect failed; there will be another one. */
   | { readonly _tag: "Unconnected"; readonly error: TextToSpeechError }
-  /** There will be no connection any more. */
+  /** There will be no connection, unless another reply gets one. */
   | { readonly _tag: "Refused"; readonly error: TextToSpeechError }
   | {
       readonly _tag: "Audio"
@@ -29,7 +29,13 @@ export type ReplyInput =
       readonly bytes: Uint8Array
     }
   | { readonly _tag: "Done"; readonly context: string; readonly item: string | undefined }
-  | { readonly _tag: "Failed"; readonly context: string; readonly error: TextToSpeechError }
+  /** A sentence could not be spoken; `said` is what the service says about that, which is private. */
+  | {
+      readonly _tag: "Failed"
+      readonly context: string
+      readonly error: TextToSpeechError
+      readonly said: string | undefined
+    }
   /** Audio of this sentence was taken by whoever plays it. */
   | { readonly _tag: "Taken"; readonly sentence: number }
   /** Nothing happened, time went by. */
@@ -253,7 +259,7 @@ export const step = (state: ReplyState, input: ReplyInput, now: number, patience
     case "TextEnded":
       return advance({ ...state, textEnded: true }, now)
     case "Connected":
-      return advance({ ...state, connected: true }, now)
+      return advance({ ...state, connected: true, refused: undefined }, now)
     case "Unconnected":
       return [{ ...state, trouble: input.error }, []]
     case "Disconnected": {

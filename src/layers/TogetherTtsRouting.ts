@@ -4,7 +4,13 @@
  */
 import { Queue } from "effect"
 import { type TextToSpeechError } from "../schema/Errors.ts"
-import { decodeServerMessage, DEFAULT_CONTEXT, MAX_CONTEXTS, type ServerMessage } from "../schema/TogetherTts.ts"
+import {
+  decodeServerMessage,
+  DEFAULT_CONTEXT,
+  MAX_CONTEXTS,
+  type ServerMessage,
+  type TtsError
+} from "../schema/TogetherTts.ts"
 import { serviceFailure, type TtsEndpoint } from "./TogetherTtsErrors.ts"
 import { type ReplyInput } from "./TogetherTtsReply.ts"
 
@@ -44,6 +50,7 @@ export class TtsRouting {
   #opened = 0
   #proven = false
   #problem: TextToSpeechError | undefined
+  #malformed = 0
 
   constructor(endpoint: TtsEndpoint) {
     this.#endpoint = endpoint
@@ -62,6 +69,11 @@ export class TtsRouting {
   /** What the service last said was wrong, outside of any context, that may be better on another connection. */
   get problem(): TextToSpeechError | undefined {
     return this.#problem
+  }
+
+  /** Frames of the present connection that were nonsense. */
+  get malformed(): number {
+    return this.#malformed
   }
 
   /** Whether the present connection had so many contexts that it should be replaced while nobody uses it. */
@@ -93,6 +105,7 @@ export class TtsRouting {
     this.#opened = 0
     this.#proven = false
     this.#problem = undefined
+    this.#malformed = 0
   }
 
   /** The context is used by the inbox. */
@@ -119,11 +132,13 @@ export class TtsRouting {
     return "ask"
   }
 
-  /** Takes a frame of the socket. Unknown and malformed ones are passed over; a binary one is audio. */
+  /** Takes a frame of the socket. Unknown ones are passed over, malformed ones counted; a binary one is audio. */
   receive(frame: string | Uint8Array): Signal | undefined {
     if (typeof frame !== "string") return this.#audio(undefined, undefined, frame)
     const decoded = decodeServerMessage(frame)
-    return decoded._tag === "Message" ? this.#message(decoded.message) : undefined
+    if (decoded._tag === "Message") return this.#message(decoded.message)
+    if (decoded._tag === "Malformed") this.#malformed += 1
+    return undefined
   }
 
   #message(message: ServerMessage): Signal | undefined {
@@ -136,13 +151,11 @@ export class TtsRouting {
         return this.#tell(message.context_id, (context) => ({ _tag: "Done", context, item: message.item_id }))
       case "conversation.item.tts.failed": {
         const error = serviceFailure(this.#endpoint, message.error)
-        return this.#tell(message.context_id, (context) => ({ _tag: "Failed", context, error }))
+        const said = message.error?.message
+        return this.#tell(message.context_id, (context) => ({ _tag: "Failed", context, error, said }))
       }
       case "error":
-        return this.#error(
-          message.context_id,
-          serviceFailure(this.#endpoint, message.error ?? { message: message.message })
-        )
+        return this.#error(message.context_id, message.error ?? { message: message.message })
       case "context.cancelled":
         if (message.context_id === undefined) this.#cancelled.clear()
         else this.#cancelled.delete(message.context_id)
@@ -161,13 +174,14 @@ export class TtsRouting {
     return this.#tell(named, (context) => ({ _tag: "Audio", context, item, bytes }))
   }
 
-  #error(named: string | undefined, error: TextToSpeechError): Signal | undefined {
+  #error(named: string | undefined, problem: TtsError): Signal | undefined {
+    const error = serviceFailure(this.#endpoint, problem)
     if (isAnonymous(named)) {
       // Without a context, and before anything worked, it is about the session: the key, the model, the voice.
       if (!this.#proven && !error.retryable) return { _tag: "Refuse", error }
       if (error.retryable) this.#problem = error
     }
-    return this.#tell(named, (context) => ({ _tag: "Failed", context, error }))
+    return this.#tell(named, (context) => ({ _tag: "Failed", context, error, said: problem.message }))
   }
 
   /** Tells the context that is named, or else the latest one that is open. */

@@ -9,6 +9,7 @@ import { type Media } from "../schema/Twilio.ts"
 import { AppConfig } from "../services/AppConfig.ts"
 import { CallObserver } from "../services/CallObserver.ts"
 import { Endpointing } from "../services/Endpointing.ts"
+import { KeptSpeech } from "../services/KeptSpeech.ts"
 import { SpeechToText } from "../services/SpeechToText.ts"
 import { TextToSpeech } from "../services/TextToSpeech.ts"
 import { VoiceActivity } from "../services/VoiceActivity.ts"
@@ -16,7 +17,7 @@ import { type Message, promptFor, said } from "./Conversation.ts"
 import * as EnergyScore from "./EnergyScore.ts"
 import { decodeMulawBase64 } from "./Mulaw.ts"
 import { defaultPlayoutSettings, makePlayout, type PlayoutWire } from "./Playout.ts"
-import { answerWords, reply } from "./Reply.ts"
+import { answerWords, fixedReply, reply } from "./Reply.ts"
 import * as SpeechGate from "./SpeechGate.ts"
 import * as TurnTaking from "./TurnTaking.ts"
 import * as VoiceWindows from "./VoiceWindows.ts"
@@ -66,6 +67,7 @@ export const openSession = Effect.fnUntraced(function* (
   const config = yield* AppConfig
   const model = yield* LanguageModel.LanguageModel
   const endpointing = yield* Endpointing
+  const kept = yield* KeptSpeech
   const ended = yield* Deferred.make<void>()
   const clock = yield* Clock.Clock
   const nowMs = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
@@ -174,43 +176,54 @@ export const openSession = Effect.fnUntraced(function* (
     )
   }
 
-  const wordsFor = (cue: ReplyCue) => {
+  /** What is said without asking the model. */
+  const fixedText = (cue: Exclude<ReplyCue, { readonly _tag: "Answer" }>): string => {
     switch (cue._tag) {
-      case "Answer":
-        return answerWords(model, promptFor(config.persona.prompt, history, cue.text), config.deadlines)
       case "Greeting":
-        return Stream.make(config.persona.greeting)
+        return config.persona.greeting
       case "AskAgain":
-        return Stream.make(phrases.askAgain)
+        return phrases.askAgain
       case "StillThere":
-        return Stream.make(phrases.stillThere)
+        return phrases.stillThere
       case "NobodyThere":
-        return Stream.make(phrases.nobodyThere)
+        return phrases.nobodyThere
       case "TimeWarning":
-        return Stream.make(phrases.timeWarning)
+        return phrases.timeWarning
       case "TimeUp":
-        return Stream.make(phrases.timeUp)
+        return phrases.timeUp
     }
   }
 
   const startReply = Effect.fnUntraced(function* (epoch: number, cue: ReplyCue) {
-    if (cue._tag === "Answer") answering.set(epoch, cue.text)
-    const track = yield* playout.begin(epoch)
-    const speaking = reply({
+    const options = {
       epoch,
-      words: wordsFor(cue),
       speech,
-      playout: track,
+      kept,
+      playout: yield* playout.begin(epoch),
       phrases,
       deadlines: config.deadlines,
       tell,
       failed,
       news: { onAudible: offer({ _tag: "Audible", epoch }), onEnding: offer({ _tag: "Ending", epoch }) }
-    }).pipe(
-      Effect.catchCause((cause) => (Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError("reply", cause))),
-      Effect.andThen(offer({ _tag: "Finished", epoch }))
+    }
+    if (cue._tag === "Answer") answering.set(epoch, cue.text)
+    const speaking =
+      cue._tag === "Answer"
+        ? reply({
+            ...options,
+            words: answerWords(model, promptFor(config.persona.prompt, history, cue.text), config.deadlines)
+          })
+        : fixedReply(options, fixedText(cue))
+    yield* FiberMap.run(
+      replies,
+      epoch,
+      speaking.pipe(
+        Effect.catchCause((cause) =>
+          Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError("A reply failed", cause)
+        ),
+        Effect.andThen(offer({ _tag: "Finished", epoch }))
+      )
     )
-    yield* FiberMap.run(replies, epoch, speaking)
   })
 
   /** Writes down what was said once a reply is off the line. */

@@ -49,6 +49,8 @@ export interface HeardReply {
 
 /** One reply on its way to the caller. */
 export interface ReplyPlayout {
+  /** Whether any of it went to the caller. */
+  readonly isAudible: () => boolean
   /** Tells what sentence number `index` says, before its audio comes. */
   readonly sentence: (index: number, text: string) => void
   /**
@@ -198,6 +200,7 @@ export const makePlayout = Effect.fnUntraced(function* (wire: PlayoutWire, setti
       }
 
       const play = Effect.fnUntraced(function* <E, R>(audio: Stream.Stream<ReplyAudio, E, R>, news: PlayoutNews) {
+        current.allReceived = false
         let carry = Frames.initial
         let sentence = 0
         yield* audio.pipe(
@@ -231,7 +234,11 @@ export const makePlayout = Effect.fnUntraced(function* (wire: PlayoutWire, setti
         current.allPlayed = true
       })
 
-      return { sentence: (index, text) => void (current.texts[index] = text), play }
+      return {
+        isAudible: () => current.sentBytes > 0,
+        sentence: (index, text) => void (current.texts[index] = text),
+        play
+      }
     })
 
   const release = (epoch: number) =>

@@ -6,6 +6,7 @@ import { type CallEventBody, type CallStage } from "../schema/CallEvent.ts"
 import { TextToSpeechError } from "../schema/Errors.ts"
 import { type Phrases } from "../schema/Phrases.ts"
 import { type DeadlineSettings } from "../services/AppConfig.ts"
+import { type KeptSpeech } from "../services/KeptSpeech.ts"
 import { type TextToSpeechSession } from "../services/TextToSpeech.ts"
 import { type PromptMessage } from "./Conversation.ts"
 import { type PlayoutNews, type ReplyPlayout } from "./Playout.ts"
@@ -48,6 +49,8 @@ export interface ReplyOptions<E> {
   /** What to say, in pieces of any size. */
   readonly words: Stream.Stream<string, E>
   readonly speech: TextToSpeechSession
+  /** Speech that need not be made; said in place of the voice when that fails. */
+  readonly kept: KeptSpeech
   readonly playout: ReplyPlayout
   readonly phrases: Phrases
   readonly deadlines: DeadlineSettings
@@ -136,8 +139,41 @@ export const reply = Effect.fnUntraced(function* <E extends { readonly message: 
   )
 
   const onAudible = Effect.andThen(tell({ _tag: "Audible", epoch }), options.news.onAudible)
-  yield* playout.play(audio, { ...options.news, onAudible }).pipe(
+  const news = { ...options.news, onAudible }
+
+  /** Says a text that was kept, if it was. */
+  const sayKept = (text: string) =>
+    Effect.suspend(() => {
+      const mulaw = options.kept.find(text)
+      if (mulaw === undefined) return Effect.void
+      const sentence = index++
+      playout.sentence(sentence, text)
+      return Effect.andThen(
+        tell({ _tag: "Sentence", epoch, index: sentence, text }),
+        playout.play(Stream.make({ sentence, mulaw }), news)
+      )
+    })
+
+  yield* playout.play(audio, news).pipe(
     Effect.raceFirst(silent),
-    Effect.catch((error) => options.failed("text to speech", error))
+    Effect.catch((error) =>
+      Effect.andThen(
+        options.failed("text to speech", error),
+        Effect.suspend(() => sayKept(playout.isAudible() ? options.phrases.brokeOff : options.phrases.noAnswer))
+      )
+    )
   )
 })
+
+/** Says a fixed text: as it was kept, or in the voice. */
+export const fixedReply = (options: Omit<ReplyOptions<never>, "words">, text: string): Effect.Effect<void> => {
+  const mulaw = options.kept.find(text)
+  if (mulaw === undefined) return reply({ ...options, words: Stream.make(text) })
+  const { epoch, playout, tell } = options
+  playout.sentence(0, text)
+  const onAudible = Effect.andThen(tell({ _tag: "Audible", epoch }), options.news.onAudible)
+  return Effect.andThen(
+    tell({ _tag: "Sentence", epoch, index: 0, text }),
+    playout.play(Stream.make({ sentence: 0, mulaw }), { ...options.news, onAudible })
+  )
+}

@@ -166,6 +166,25 @@ describe("while all goes well, nothing waits", () => {
   )
 })
 
+describe("speech that never stops", () => {
+  it.effect("is stopped, even while nobody listens", () =>
+    Effect.gen(function* () {
+      const { last, session } = yield* setUp
+      last().open()
+      const { fiber } = yield* collecting(session.speak(Stream.make(SECOND)).pipe(Stream.tap(() => Effect.never)))
+      yield* settle
+      for (let i = 0; i < 34; i++) last().audio("r1", 1)
+      yield* settle
+      assert.deepStrictEqual(last().said, [SECOND])
+      last().audio("r1", 1)
+      yield* settle
+      assert.deepStrictEqual(last().said, [SECOND, "context.cancel"])
+      yield* Fiber.interrupt(fiber)
+      assert.deepStrictEqual(last().said, [SECOND, "context.cancel"])
+    })
+  )
+})
+
 describe("deadlines", () => {
   it.effect("goes without session.created after a second", () =>
     Effect.gen(function* () {

@@ -61,7 +61,8 @@ const makeReply = (habits: Habits = initialHabits) => {
       tell({ _tag: "Audio", context, item, bytes: seconds(duration) }),
     bytes: (bytes: Uint8Array, item?: string) => tell({ _tag: "Audio", context: "r1", item, bytes }),
     done: (item?: string, context = "r1") => tell({ _tag: "Done", context, item }),
-    fails: (reason: FailureReason, context = "r1") => tell({ _tag: "Failed", context, error: failure(reason) }),
+    fails: (reason: FailureReason, context = "r1") =>
+      tell({ _tag: "Failed", context, error: failure(reason), said: undefined }),
     lost: () => tell({ _tag: "Disconnected", error: failure("Disconnected") }),
     taken: (sentence: number) => tell({ _tag: "Taken", sentence }),
     /** Lets time pass, with the clock's ticks when they are due. */
@@ -490,6 +491,11 @@ describe("when a reply is over", () => {
     assert.deepStrictEqual(reply.noted(), [])
     reply.say(SECOND)
     assert.deepStrictEqual(reply.noted(), ["failed Unauthorized"])
+    const lucky = makeReply()
+    lucky.tell({ _tag: "Refused", error: failure("Unauthorized") })
+    lucky.connected()
+    lucky.say(SECOND)
+    assert.deepStrictEqual(lucky.noted(), [`say r1 ${SECOND}`])
   })
 })
 
