@@ -1,6 +1,7 @@
 /** What was seen of a call on both ends in, what a test asks about it out: conversation, replies, latencies, timeline. Pure; holds no call. */
 import { type CallEvent } from "../schema/CallEvent.ts"
 import * as TurnLatency from "../streams/TurnLatency.ts"
+import { type WordsHeard, wordsHeardIn } from "./HeardWords.ts"
 import { type LanguageModelRequest } from "./ScriptedLanguageModel.ts"
 import { type Timeline, timelineOf } from "./Timeline.ts"
 import { type CallResult } from "./TwilioCaller.ts"
@@ -49,6 +50,8 @@ export interface CallReport {
   /** The caller's turns and the agent's heard words, in order. */
   readonly conversation: ReadonlyArray<Said>
   readonly replies: ReadonlyArray<ReplyReport>
+  /** What the caller really heard of each of them, by its sound; worked out when it is first asked for. */
+  readonly wordsHeard: () => ReadonlyArray<WordsHeard>
   /** What the language model was asked, if it was a scripted one. */
   readonly requests: ReadonlyArray<LanguageModelRequest>
   readonly timeline: Timeline
@@ -120,17 +123,28 @@ const conversationOf = (events: ReadonlyArray<CallEvent>): ReadonlyArray<Said> =
   return said.map(({ by, text }) => ({ by, text }))
 }
 
+/** Something that is worked out once, when it is asked for. */
+const once = <A>(make: () => A): (() => A) => {
+  let made: { readonly value: A } | undefined
+  return () => (made ??= { value: make() }).value
+}
+
 /** Puts together what is known about a call. */
 export const reportOf = (input: ReportInput): CallReport => {
+  const { recording } = input.call
+  const track = once(recording.agent)
+  const call = { ...input.call, recording: { ...recording, agent: track } }
   const events = input.events.map((event) => ({ ...event, atMs: input.lineTime(event.atMs) }))
+  const replies = repliesOf(events)
   return {
-    call: input.call,
+    call,
     events,
     latencies: latenciesOf(events),
     conversation: conversationOf(events),
-    replies: repliesOf(events),
+    replies,
+    wordsHeard: once(() => wordsHeardIn(track(), replies)),
     requests: input.requests,
-    timeline: timelineOf(input.call, events),
+    timeline: timelineOf(call, events),
     log: input.log,
     remains: input.remains
   }

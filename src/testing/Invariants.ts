@@ -2,7 +2,6 @@
 import { BYTES_PER_MS } from "../schema/Audio.ts"
 import { AUDIBLE } from "./AgentVoice.ts"
 import { type CallReport } from "./CallReport.ts"
-import { wordsHeardIn } from "./HeardWords.ts"
 import { entriesOf } from "./Timeline.ts"
 import { wordsOf } from "./WordSound.ts"
 
@@ -143,7 +142,7 @@ const inCommon = (a: ReadonlyArray<string>, b: ReadonlyArray<string>): number =>
 
 /** Nothing but a reply's own words is heard of it, each once and in order: neither stale audio nor any that is out of place. */
 export const saysItOnce: Invariant = (report) =>
-  wordsHeardIn(report).flatMap(({ generated, heard, reply }) => {
+  report.wordsHeard().flatMap(({ generated, heard, reply }) => {
     let next = 0
     for (const word of heard) {
       const found = generated.indexOf(word, next)
@@ -155,7 +154,7 @@ export const saysItOnce: Invariant = (report) =>
 
 /** What the agent believes was heard is what was heard. */
 export const remembersWhatWasHeard: Invariant = (report, { historyWords }) =>
-  wordsHeardIn(report).flatMap(({ heard, reply }) => {
+  report.wordsHeard().flatMap(({ heard, reply }) => {
     if (reply.heard === undefined) return []
     const believed = wordsOf(reply.heard)
     const same = inCommon(heard, believed)

@@ -174,7 +174,7 @@ const badLine = (dice: Dice): readonly [names: ReadonlyArray<string>, impairment
   ]
   const chosen = kinds.filter(() => dice.chance(0.25))
   const names = chosen.map(([name]) => name)
-  return [names, chosen.reduce<Impairments>((all, [, make]) => ({ ...all, ...make() }), {})]
+  return [names, Object.assign({}, ...chosen.map(([, make]) => make())) as Impairments]
 }
 
 /** Makes a call up. */

@@ -1,19 +1,23 @@
 /** Scripts and settings in, everything a call stands on out: the scripted services, the settings, and an observer that keeps what it is told. Makes no call. */
 import { Clock, Duration, Effect, Layer, Redacted } from "effect"
+import { PHONE_RATE } from "../schema/Audio.ts"
 import { type CallEvent } from "../schema/CallEvent.ts"
 import { type Persona } from "../schema/Persona.ts"
+import { defaultPhrases } from "../schema/Phrases.ts"
 import { defaultTurnSettings, type TurnSettings } from "../schema/TurnSettings.ts"
 import { AppConfig, type DeadlineSettings } from "../services/AppConfig.ts"
 import { CallObserver } from "../services/CallObserver.ts"
 import { type Endpointing } from "../services/Endpointing.ts"
+import { KeptSpeech } from "../services/KeptSpeech.ts"
 import * as EndpointingByWords from "../layers/EndpointingByWords.ts"
 import { type CallServices } from "../streams/CallSession.ts"
 import { defaultEndpointingSettings } from "../streams/Endpointing.ts"
+import { encodeMulaw } from "../streams/Mulaw.ts"
 import { type CallerScript, stepsOf } from "./CallerScript.ts"
 import { type GroundTruth } from "./GroundTruth.ts"
 import { type LanguageModelRequest, type LanguageModelScript, replyTo, scriptedLanguageModel } from "./ScriptedLanguageModel.ts"
 import { scriptedSpeechToText, type SpeechToTextScript } from "./ScriptedSpeechToText.ts"
-import { scriptedTextToSpeech, type TextToSpeechScript } from "./ScriptedTextToSpeech.ts"
+import { scriptedTextToSpeech, speechOf, type TextToSpeechScript } from "./ScriptedTextToSpeech.ts"
 import { scriptedVoiceActivity, type VoiceActivityScript } from "./ScriptedVoiceActivity.ts"
 import { type Lexicon, lexiconOf } from "./WordSound.ts"
 
@@ -24,6 +28,8 @@ export interface ServiceScripts {
   readonly speechToText?: Partial<SpeechToTextScript>
   readonly textToSpeech?: TextToSpeechScript
   readonly voiceActivity?: VoiceActivityScript
+  /** Whether the greeting and the fixed phrases need no synthesis, as in a process that has run for a while; true by default. */
+  readonly keptSpeech?: boolean
 }
 
 /** What a call is held with. */
@@ -112,6 +118,16 @@ export const watching = (watch: Watch): Layer.Layer<CallObserver> =>
 export const endpointing = ({ turns }: AppConfig["Service"]): Layer.Layer<Endpointing> =>
   EndpointingByWords.layer({ ...defaultEndpointingSettings, baseMs: turns.silenceDurationMs })
 
+/** The greeting and the fixed phrases, in the voice of the script. */
+export const keptSpeech = (options: AgentOptions): Layer.Layer<never> => {
+  const { keptSpeech = true, textToSpeech } = options.services
+  if (!keptSpeech) return Layer.empty
+  const script = { ...textToSpeech, sampleRate: PHONE_RATE }
+  const texts = [(options.persona ?? testPersona).greeting, ...Object.values(defaultPhrases)]
+  const kept = new Map(texts.map((text) => [text, encodeMulaw(speechOf(script, text))]))
+  return Layer.succeed(KeptSpeech, { find: (text) => kept.get(text) })
+}
+
 /** The scripted services of one call. */
 export const scriptedServices = (
   options: AgentOptions & { readonly script: CallerScript },
@@ -124,6 +140,7 @@ export const scriptedServices = (
     Layer.succeed(AppConfig, config),
     watching(watch),
     endpointing(config),
+    keptSpeech(options),
     scriptedVoiceActivity(options.services.voiceActivity, truth),
     scriptedSpeechToText(speechToTextOf(options.services, options.script)),
     scriptedLanguageModel(listeningTo(options.services.languageModel, requests)),

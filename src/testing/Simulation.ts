@@ -35,7 +35,7 @@ export interface SimulationOptions extends ScenarioOptions {
 }
 
 /** How long the agent's side may take to be done once the line is closed. */
-const DONE_WITHIN = "30 seconds"
+export const DONE_WITHIN = "30 seconds"
 
 /** The last mark of a reply is the one that ends like this; the others are inside of it. */
 const endsReply = (mark: string): boolean => mark.endsWith(":end")
@@ -58,7 +58,7 @@ export const keepingLog = (lines: Array<LogLine>): Layer.Layer<never> =>
   ])
 
 /** Counts fibers that were begun and have not ended. */
-const makeFiberCount = () => {
+export const makeFiberCount = () => {
   let alive = 0
   return {
     service: {

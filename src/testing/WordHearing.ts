@@ -173,18 +173,26 @@ export const makeWordDecoder = (lexicon: Lexicon, sampleRate: number = PHONE_RAT
     return powerOf(edge, sound)
   }
 
-  /** Where the mark that is heard at `found` lies, by where it is strongest, and how strong it is. */
-  const locate = (found: number): { readonly start: number; readonly power: number } => {
+  /** Where between two points, in steps, the mark that begins a word is strongest, and how strong it is there. */
+  const strongest = (from: number, until: number, step: number): { readonly at: number; readonly power: number } => {
     let power = 0
-    let first = found
-    let last = found
-    for (let from = Math.max(0, found - EDGE); from <= found + EDGE; from += SLACK) {
-      const here = edgePower(from, START)
-      if (here > power * 1.02) first = from
-      if (here > power * 0.98) last = from
+    let first = from
+    let last = from
+    for (let at = Math.max(0, from); at <= until; at += step) {
+      const here = edgePower(at, START)
+      if (here > power * 1.02) first = at
+      if (here > power * 0.98) last = at
       power = Math.max(power, here)
     }
-    return { start: Math.round((first + last + EDGE_WINDOW - EDGE) / 2), power }
+    // All of it is heard in a window that is a little shorter than it, wherever that is.
+    return { at: (first + last) / 2, power }
+  }
+
+  /** Where the mark that is heard at `found` begins, and how strong it is. */
+  const locate = (found: number): { readonly start: number; readonly power: number } => {
+    const { at: near } = strongest(found - EDGE, found + EDGE, STRIDE)
+    const { at: exact, power } = strongest(Math.round(near) - STRIDE, Math.round(near) + STRIDE, SLACK)
+    return { start: Math.round(exact - (EDGE - EDGE_WINDOW) / 2), power }
   }
 
   /** The sound that goes on from `from` to `until`, for six of every eight windows of it. */
