@@ -7,17 +7,19 @@ import { defaultPhrases as phrases } from "../schema/Phrases.ts"
 import { type ReplyCue, type StopReason, type TurnInput, type TurnOutput } from "../schema/Turn.ts"
 import { type Media } from "../schema/Twilio.ts"
 import { AppConfig } from "../services/AppConfig.ts"
+import { CallTools } from "../services/CallTools.ts"
 import { CallObserver } from "../services/CallObserver.ts"
 import { Endpointing } from "../services/Endpointing.ts"
 import { KeptSpeech } from "../services/KeptSpeech.ts"
 import { SpeechToText } from "../services/SpeechToText.ts"
 import { TextToSpeech } from "../services/TextToSpeech.ts"
 import { VoiceActivity } from "../services/VoiceActivity.ts"
+import { answerWords } from "./Answer.ts"
 import { type Message, promptFor, said } from "./Conversation.ts"
 import * as EnergyScore from "./EnergyScore.ts"
 import { decodeMulawBase64 } from "./Mulaw.ts"
 import { defaultPlayoutSettings, makePlayout, type PlayoutWire } from "./Playout.ts"
-import { answerWords, fixedReply, reply } from "./Reply.ts"
+import { fixedReply, reply } from "./Reply.ts"
 import * as SpeechGate from "./SpeechGate.ts"
 import * as TurnTaking from "./TurnTaking.ts"
 import * as VoiceWindows from "./VoiceWindows.ts"
@@ -68,6 +70,7 @@ export const openSession = Effect.fnUntraced(function* (
   const model = yield* LanguageModel.LanguageModel
   const endpointing = yield* Endpointing
   const kept = yield* KeptSpeech
+  const tools = yield* CallTools
   const ended = yield* Deferred.make<void>()
   const clock = yield* Clock.Clock
   const nowMs = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
@@ -211,7 +214,13 @@ export const openSession = Effect.fnUntraced(function* (
       cue._tag === "Answer"
         ? reply({
             ...options,
-            words: answerWords(model, promptFor(config.persona.prompt, history, cue.text), config.deadlines)
+            words: answerWords({
+              model,
+              tools,
+              prompt: promptFor(config.persona.prompt, history, cue.text),
+              deadlines: config.deadlines,
+              onTool: (running) => offer({ _tag: "Tool", epoch, running })
+            })
           })
         : fixedReply(options, fixedText(cue))
     yield* FiberMap.run(

@@ -1,47 +1,15 @@
 /** What the agent is to say in, its speech on the line out: words, sentences, voice, playout. One reply is one run of this; interrupting it stops everything. */
 import { Deferred, Duration, Effect, Stream } from "effect"
-import type * as AiError from "effect/ai/AiError"
-import type * as LanguageModel from "effect/ai/LanguageModel"
 import { type CallEventBody, type CallStage } from "../schema/CallEvent.ts"
 import { TextToSpeechError } from "../schema/Errors.ts"
 import { type Phrases } from "../schema/Phrases.ts"
 import { type DeadlineSettings } from "../services/AppConfig.ts"
 import { type KeptSpeech } from "../services/KeptSpeech.ts"
 import { type TextToSpeechSession } from "../services/TextToSpeech.ts"
-import { type PromptMessage } from "./Conversation.ts"
 import { type PlayoutNews, type ReplyPlayout } from "./Playout.ts"
 import { sentences } from "./Sentences.ts"
 import { speakableText } from "./SpeakableText.ts"
 import { speechToLine } from "./SpeechToLine.ts"
-import { watchdog } from "./Watchdog.ts"
-
-/** The language model went quiet. */
-class ModelQuiet {
-  readonly _tag = "ModelQuiet"
-  readonly message: string
-  constructor(phase: "first" | "next", waited: Duration.Duration) {
-    const seconds = Duration.toSeconds(waited)
-    this.message =
-      phase === "first"
-        ? `the language model gave no answer within ${seconds} s`
-        : `the language model stopped in the middle of its answer for ${seconds} s`
-  }
-}
-
-/** The words of an answer, as they come. What the model thinks aloud is not among them. */
-export const answerWords = (
-  model: LanguageModel.LanguageModel,
-  prompt: ReadonlyArray<PromptMessage>,
-  deadlines: DeadlineSettings
-): Stream.Stream<string, AiError.AiError | ModelQuiet> =>
-  model.streamText({ prompt: [...prompt] }).pipe(
-    watchdog(
-      { first: deadlines.firstToken, next: deadlines.stall },
-      (phase) => new ModelQuiet(phase, phase === "first" ? deadlines.firstToken : deadlines.stall)
-    ),
-    Stream.filter((part) => part.type === "text-delta"),
-    Stream.map((part) => part.delta)
-  )
 
 /** What one reply is made of. */
 export interface ReplyOptions<E> {

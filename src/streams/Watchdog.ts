@@ -5,8 +5,8 @@ import { type Duration, Effect, Stream } from "effect"
 export interface WatchdogSettings {
   /** Until the first element. */
   readonly first: Duration.Input
-  /** Between elements, and from the last element to the end. */
-  readonly next: Duration.Input
+  /** Between elements, and from the last element to the end; as a function, it is asked each time. */
+  readonly next: Duration.Input | (() => Duration.Input)
 }
 
 /**
@@ -20,9 +20,10 @@ export const watchdog =
     Stream.transformPull(self, (pull) =>
       Effect.sync(() => {
         let phase: "first" | "next" = "first"
+        const next = (): Duration.Input => (typeof settings.next === "function" ? settings.next() : settings.next)
         return Effect.suspend(() =>
           Effect.timeoutOrElse(pull, {
-            duration: settings[phase],
+            duration: phase === "first" ? settings.first : next(),
             orElse: () => Effect.fail(onQuiet(phase))
           })
         ).pipe(
