@@ -61,6 +61,9 @@ const wasSaid = (reason: StopReason): boolean =>
 /** Without audio for this long, the line counts as silent. */
 const LINE_STUCK_MS = 400
 
+/** Windows of silence that are made up at a time while it does. */
+const STUCK_WINDOWS = 4
+
 /** Opens everything a call needs, in its scope. */
 export const openSession = Effect.fnUntraced(function* (
   info: CallInfo,
@@ -108,15 +111,20 @@ export const openSession = Effect.fnUntraced(function* (
   let windows = VoiceWindows.initial
   let energy = EnergyScore.initial
   let lastAudioMs = nowMs()
+  let scoringFailed = false
+
+  /** A window the model could not score is judged by its loudness: the agent must not go deaf. Told once a call. */
+  const instead = (error: { readonly message: string }, loudness: number): Effect.Effect<number> => {
+    if (scoringFailed) return Effect.succeed(loudness)
+    scoringFailed = true
+    return Effect.as(failed("voice activity", error), loudness)
+  }
 
   const score = (window: VoiceWindow): Effect.Effect<number> => {
     const [learned, loudness] = EnergyScore.step(energy, window.samples)
     energy = learned
     if (Option.isNone(scorer)) return Effect.succeed(loudness)
-    const scored = scorer.value.score(window.samples).pipe(
-      // A window the model could not score is judged by its loudness: the agent must not go deaf.
-      Effect.catch((error) => Effect.as(failed("voice activity", error), loudness))
-    )
+    const scored = Effect.catch(scorer.value.score(window.samples), (error) => instead(error, loudness))
     return window.discontinuous ? Effect.andThen(scorer.value.reset, scored) : scored
   }
 
@@ -133,11 +141,13 @@ export const openSession = Effect.fnUntraced(function* (
   })
 
   /** Lets audio time go on when the line delivers nothing, so that a turn can end. */
-  const keepTime = Effect.suspend(() =>
-    nowMs() - lastAudioMs < LINE_STUCK_MS || turns.turn === undefined
-      ? Effect.void
-      : offer({ _tag: "NoAudio", atMs: turns.nowMs })
-  ).pipe(Effect.delay(WINDOW_MS * 4), Effect.forever)
+  const keepTime = Effect.sync(() => {
+    if (nowMs() - lastAudioMs < LINE_STUCK_MS || turns.turn === undefined) return
+    for (let window = 0; window < STUCK_WINDOWS; window++) {
+      const atMs = turns.nowMs + window * WINDOW_MS
+      Queue.offerUnsafe(inbox, { input: { _tag: "NoAudio", atMs }, window: undefined })
+    }
+  }).pipe(Effect.delay(STUCK_WINDOWS * WINDOW_MS), Effect.forever)
 
   // ---------------------------------------------------------------------------------------------------------------
   // deciding
