@@ -10,12 +10,18 @@ import {
   Layer,
   Result,
   Schema,
-  SchemaIssue
+  SchemaIssue,
+  Redacted
 } from "effect"
 import { type BargeInProfile, defaultTurnSettings, type TurnSettings } from "../schema/TurnSettings.ts"
-import { type Variable, variables, type VariableValues } from "../schema/Variables.ts"
+import { type EdgeSettings } from "../schema/EdgeSettings.ts"
+import { type Variable, type VariableName, variables, type VariableValues } from "../schema/Variables.ts"
 import { AppConfig } from "../services/AppConfig.ts"
+import { EdgeConfig } from "../services/EdgeConfig.ts"
 import { LogConfig } from "../services/LogConfig.ts"
+import { PhoneConfig } from "../services/PhoneConfig.ts"
+import { Provider } from "../services/Provider.ts"
+import { sandboxPersona } from "./SandboxGuide.ts"
 
 /** One thing that is wrong; the message begins with the variable's name. */
 interface Problem {
@@ -63,17 +69,67 @@ const parseVariable = (
   })
 }
 
+/** Addresses that only this machine can reach. */
+const isLoopback = (host: string): boolean =>
+  host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host)
+
 /** What only several variables together can be wrong about; values that were refused by themselves are absent. */
 const crossCheck = (values: Partial<VariableValues>): ReadonlyArray<Problem> => {
+  const problems: Array<Problem> = []
+  const wrong = (name: VariableName, message: string) => problems.push({ name, message: `${name} ${message}` })
+
   const { SPEECH_END_PROB: end, SPEECH_START_PROB: start } = values
-  if (start === undefined || end === undefined || end < start) return []
-  return [
-    {
-      name: "SPEECH_END_PROB",
-      message: `SPEECH_END_PROB is ${end}: expected a number below SPEECH_START_PROB, which is ${start}`
-    }
-  ]
+  if (start !== undefined && end !== undefined && end >= start) {
+    wrong("SPEECH_END_PROB", `is ${end}: expected a number below SPEECH_START_PROB, which is ${start}`)
+  }
+
+  const known = (name: VariableName): boolean => Object.hasOwn(values, name)
+  if (values.PROVIDER === "together" && known("TOGETHER_API_KEY") && values.TOGETHER_API_KEY === undefined) {
+    wrong("TOGETHER_API_KEY", `is not set: expected ${variables.TOGETHER_API_KEY.expected}, as PROVIDER is together`)
+  }
+  const unsigned = known("TWILIO_AUTH_TOKEN") && values.TWILIO_AUTH_TOKEN === undefined
+  if (unsigned && values.TWILIO_AUTH_TOKEN_SECONDARY !== undefined) {
+    wrong("TWILIO_AUTH_TOKEN", "is not set: expected one, as TWILIO_AUTH_TOKEN_SECONDARY is set")
+  }
+  if (values.TWILIO_AUTH_TOKEN !== undefined && known("PUBLIC_URL") && values.PUBLIC_URL === undefined) {
+    wrong(
+      "PUBLIC_URL",
+      "is not set: expected the origin that Twilio calls, such as https://agent.example.com, as TWILIO_AUTH_TOKEN is set: " +
+        "requests are signed for it, and what a request says about its own host can be made up"
+    )
+  }
+  const { HOST: host } = values
+  if (unsigned && values.ALLOW_UNSIGNED === false && host !== undefined && !isLoopback(host)) {
+    wrong(
+      "HOST",
+      `is ${quote(host)}: expected an address of this machine alone, such as 127.0.0.1, as TWILIO_AUTH_TOKEN is not set ` +
+        "and anybody who reaches the server could place calls at your expense; " +
+        "set TWILIO_AUTH_TOKEN, or ALLOW_UNSIGNED=true if you want that"
+    )
+  }
+  return problems
 }
+
+const edgeSettings = (values: VariableValues): EdgeSettings => {
+  const { PUBLIC_URL: origin, TWILIO_AUTH_TOKEN: first, TWILIO_AUTH_TOKEN_SECONDARY: second } = values
+  return {
+    verification:
+      first === undefined || origin === undefined
+        ? undefined
+        : { origin, authTokens: second === undefined ? [first] : [first, second] },
+    accountSid: values.TWILIO_ACCOUNT_SID,
+    fallbackNumber: values.FALLBACK_NUMBER,
+    startDeadline: Duration.millis(values.START_DEADLINE_MS),
+    maxPendingPerAddress: values.MAX_PENDING_PER_ADDRESS,
+    maxCalls: values.MAX_CALLS,
+    maxLagMs: values.MAX_LAG_MS,
+    drainLimit: values.DRAIN_LIMIT
+  }
+}
+
+/** Without verification only this machine is listened to, unless somebody said otherwise. */
+const hostOf = (values: VariableValues): string =>
+  values.HOST ?? (values.TWILIO_AUTH_TOKEN === undefined && !values.ALLOW_UNSIGNED ? "127.0.0.1" : "0.0.0.0")
 
 /** The agent is interrupted by the same rules in all its states, but in thought: nothing is heard then that could be an echo. */
 const turnSettings = (values: VariableValues): TurnSettings => {
@@ -91,6 +147,8 @@ const turnSettings = (values: VariableValues): TurnSettings => {
     uninterruptible: values.UNINTERRUPTIBLE,
     bargeInResumeMs: values.BARGE_IN_RESUME_MS,
     preRollMs: values.PRE_ROLL_MS,
+    fillerMs: defaultTurnSettings.fillerMs,
+    maxFailures: defaultTurnSettings.maxFailures,
     commitPauseMs: values.COMMIT_PAUSE_MS,
     speculationPauseMs: values.SPECULATION_PAUSE_MS,
     speculationsPerTurn: values.SPECULATIONS_PER_TURN,
@@ -104,18 +162,43 @@ const turnSettings = (values: VariableValues): TurnSettings => {
   }
 }
 
-const toServices = (values: VariableValues, isTerminal: boolean): Context.Context<AppConfig | LogConfig> =>
+/** Without a key there is the sandbox. */
+const providerOf = (values: VariableValues): Provider => {
+  if (values.PROVIDER !== "auto") return values.PROVIDER
+  return values.TOGETHER_API_KEY === undefined ? "sandbox" : "together"
+}
+
+/** What the settings depend on besides the values. */
+interface Circumstances {
+  readonly isTerminal: boolean
+  /** Somebody chose who answers. */
+  readonly personaIsSet: boolean
+  readonly isProduction: boolean
+}
+
+/** Without a token the browser phone is for development: not where calls are verified, nor in production. */
+const phoneOf = (values: VariableValues, isProduction: boolean): PhoneConfig => ({
+  enabled: values.PHONE_TOKEN !== undefined || (!isProduction && values.TWILIO_AUTH_TOKEN === undefined),
+  token: values.PHONE_TOKEN
+})
+
+const toServices = (
+  values: VariableValues,
+  { isProduction, isTerminal, personaIsSet }: Circumstances
+): Context.Context<AppConfig | EdgeConfig | LogConfig> =>
   Context.make(AppConfig, {
-    server: { host: values.HOST, port: values.PORT, publicUrl: values.PUBLIC_URL },
+    server: { host: hostOf(values), port: values.PORT, publicUrl: values.PUBLIC_URL },
     together: {
-      apiKey: values.TOGETHER_API_KEY,
+      // The sandbox asks nobody.
+      apiKey: values.TOGETHER_API_KEY ?? Redacted.make(""),
       baseUrl: values.TOGETHER_BASE_URL,
       sttModel: values.STT_MODEL,
       llmModel: values.LLM_MODEL,
       ttsModel: values.TTS_MODEL,
       ttsVoice: values.TTS_VOICE
     },
-    persona: values.PERSONA,
+    // Nobody else's agent is what answers in the sandbox, unless it is asked for.
+    persona: providerOf(values) === "sandbox" && !personaIsSet ? sandboxPersona : values.PERSONA,
     turns: turnSettings(values),
     deadlines: {
       transcript: Duration.millis(values.TRANSCRIPT_DEADLINE_MS),
@@ -125,6 +208,9 @@ const toServices = (values: VariableValues, isTerminal: boolean): Context.Contex
     },
     vadModelPath: values.VAD_MODEL_PATH
   }).pipe(
+    Context.add(EdgeConfig, edgeSettings(values)),
+    Context.add(Provider, providerOf(values)),
+    Context.add(PhoneConfig, phoneOf(values, isProduction)),
     Context.add(LogConfig, {
       level: values.LOG_LEVEL,
       format: values.LOG_FORMAT === "auto" ? (isTerminal ? "pretty" : "json") : values.LOG_FORMAT,
@@ -135,9 +221,11 @@ const toServices = (values: VariableValues, isTerminal: boolean): Context.Contex
 /** Reads every variable from the current `ConfigProvider`; fails with all problems together. */
 const readSettings = Effect.gen(function* () {
   const provider = yield* ConfigProvider.ConfigProvider
+  let personaIsSet = false
   const parsed = yield* Effect.forEach(Object.entries(variables), ([name, variable]) =>
     Effect.map(provider.load([name]), (node) => {
       const text = node?.value?.trim()
+      if (name === "PERSONA") personaIsSet = text !== undefined && text !== ""
       return Result.map(
         parseVariable(name, variable, text === "" ? undefined : text),
         (value) => [name, value] as const
@@ -150,11 +238,15 @@ const readSettings = Effect.gen(function* () {
   if (Arr.isArrayNonEmpty(problems)) return yield* Effect.fail(problemsError(problems))
 
   // Without problems every name of the table has the value its own entry parsed.
-  return toServices(values as VariableValues, process.stdout.isTTY === true)
+  return toServices(values as VariableValues, {
+    isTerminal: process.stdout.isTTY === true,
+    isProduction: process.env["NODE_ENV"] === "production",
+    personaIsSet
+  })
 })
 
 /** Settings from the current `ConfigProvider`, which is the process environment unless another one is given. */
-export const layerFromProvider: Layer.Layer<AppConfig | LogConfig, Config.ConfigError> =
+export const layerFromProvider: Layer.Layer<AppConfig | EdgeConfig | LogConfig, Config.ConfigError> =
   Layer.effectContext(readSettings)
 
 /** Hides names that hold no text: `PORT_X` in the environment makes a node at `PORT`, which must not hide a `PORT` in the file. */
@@ -176,7 +268,7 @@ const environmentAndDotEnv = Effect.gen(function* () {
 })
 
 /** Settings from the environment and, for what is not set there, from `.env` in the current directory. */
-export const layer: Layer.Layer<AppConfig | LogConfig, Config.ConfigError> = layerFromProvider.pipe(
+export const layer: Layer.Layer<AppConfig | EdgeConfig | LogConfig, Config.ConfigError> = layerFromProvider.pipe(
   Layer.provide(ConfigProvider.layer(environmentAndDotEnv)),
   Layer.provide(NodeFileSystem.layer)
 )

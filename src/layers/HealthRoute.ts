@@ -1,15 +1,34 @@
-/** Whether the process serves, its version and how many calls it holds. */
-import { Effect } from "effect"
+/** Whether the process serves, whether it takes new calls, its version, which process it is and how many calls it holds. */
+import { Effect, Layer } from "effect"
 import { HttpMiddleware, HttpServerResponse } from "effect/http"
+import { randomUUID } from "node:crypto"
 import { CallRegistry } from "../services/CallRegistry.ts"
+import { Lifecycle } from "../services/Lifecycle.ts"
 import { endpoint } from "./Endpoint.ts"
 import { version } from "./Version.ts"
 
-const health = Effect.gen(function* () {
-  const registry = yield* CallRegistry
-  const calls = yield* registry.count
-  return HttpServerResponse.jsonUnsafe({ status: "ok", version, calls })
+const noStore = { "cache-control": "no-store" }
+
+/** Tells this process from another one that answers in its place. */
+const makeHealth = (instance: string) =>
+  Effect.gen(function* () {
+    const calls = yield* (yield* CallRegistry).count
+    return HttpServerResponse.jsonUnsafe({ status: "ok", version, instance, calls }, { headers: noStore })
+  })
+
+const ready = Effect.gen(function* () {
+  const leaving = yield* (yield* Lifecycle).isLeaving
+  return leaving
+    ? HttpServerResponse.jsonUnsafe({ status: "stopping" }, { status: 503, headers: noStore })
+    : HttpServerResponse.jsonUnsafe({ status: "ready" }, { headers: noStore })
 })
 
-/** `GET /health`; not logged, as it is asked for every few seconds. */
-export const healthRoute = endpoint("/health", ["GET"], HttpMiddleware.withLoggerDisabled(health))
+/** `GET /health` and `GET /ready`; not logged, as they are asked for every few seconds. */
+export const healthRoutes = Layer.unwrap(
+  Effect.sync(() =>
+    Layer.mergeAll(
+      endpoint("/health", ["GET"], HttpMiddleware.withLoggerDisabled(makeHealth(randomUUID()))),
+      endpoint("/ready", ["GET"], HttpMiddleware.withLoggerDisabled(ready))
+    )
+  )
+)

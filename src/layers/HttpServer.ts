@@ -7,9 +7,9 @@ import { MAX_FRAME_BYTES } from "../schema/Twilio.ts"
 import { AppConfig } from "../services/AppConfig.ts"
 import { type MediaLink } from "../services/MediaLink.ts"
 import { unknownPaths } from "./Endpoint.ts"
-import { healthRoute } from "./HealthRoute.ts"
+import { healthRoutes } from "./HealthRoute.ts"
 import { mediaStreamRoute } from "./MediaStreamRoute.ts"
-import { twimlRoute } from "./TwimlRoute.ts"
+import { twimlRoutes } from "./TwimlRoute.ts"
 
 const websocket = {
   maxPayload: MAX_FRAME_BYTES,
@@ -19,8 +19,14 @@ const websocket = {
   closeTimeout: 2000
 }
 
-/** Proxies and tunnels keep idle connections for up to a minute and expect them to work when they use them again. */
-const createHttpServer = () => createServer({ keepAliveTimeout: 65_000 })
+const createHttpServer = () =>
+  createServer({
+    // Proxies and tunnels keep idle connections for up to a minute and expect them to work when they use them again.
+    keepAliveTimeout: 65_000,
+    // Nobody the server is for takes long to say what they want; who does is only holding the connection.
+    headersTimeout: 10_000,
+    requestTimeout: 15_000
+  })
 
 /** Listens as configured; when the scope closes, live calls get a moment to end before they are hung up. */
 const listen = Layer.unwrap(
@@ -34,9 +40,15 @@ const listen = Layer.unwrap(
   )
 )
 
-/** Serves all routes; every call is handed to `run`, which ends when the call does and is interrupted to hang up. */
-export const serverLayer = <R>(run: (link: MediaLink) => Effect.Effect<void, never, R>) =>
-  HttpRouter.serve(Layer.mergeAll(twimlRoute, healthRoute, mediaStreamRoute(run), unknownPaths), {
+/**
+ * Serves all routes, and `more` if there are any; every call is handed to `run`, which ends when the call does and is
+ * interrupted to hang up.
+ */
+export const serverLayer = <R, E = never, R2 = never>(
+  run: (link: MediaLink) => Effect.Effect<void, never, R>,
+  more: Layer.Layer<never, E, R2> = Layer.empty as Layer.Layer<never, E, R2>
+) =>
+  HttpRouter.serve(Layer.mergeAll(twimlRoutes, healthRoutes, mediaStreamRoute(run), more, unknownPaths), {
     disableListenLog: true,
     routerConfig: { ignoreTrailingSlash: true }
   }).pipe(Layer.provideMerge(listen))

@@ -3,11 +3,15 @@ import * as NodeWS from "@effect/platform-node/NodeWS"
 import { Effect, Layer } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { AppConfig } from "../services/AppConfig.ts"
+import { CallFeed } from "../services/CallFeed.ts"
+import { CallObserver } from "../services/CallObserver.ts"
+import { Provider } from "../services/Provider.ts"
 import { runCall } from "../streams/Call.ts"
 import { defaultEndpointingSettings } from "../streams/Endpointing.ts"
 import * as CallLog from "./CallLog.ts"
 import * as EndpointingByWords from "./EndpointingByWords.ts"
 import * as KeptSpeechMemory from "./KeptSpeechMemory.ts"
+import * as Sandbox from "./Sandbox.ts"
 import { serverWith } from "./Server.ts"
 import * as SileroVoiceActivity from "./SileroVoiceActivity.ts"
 import * as TogetherLanguageModel from "./TogetherLanguageModel.ts"
@@ -20,17 +24,28 @@ const endpointing = Layer.unwrap(
   )
 )
 
-/** Voice activity and the end of turns here, recognition, language model and voice at Together. */
+const together = Layer.mergeAll(
+  TogetherSpeechToText.layer,
+  TogetherTextToSpeech.layer,
+  TogetherLanguageModel.layer
+).pipe(Layer.provide([NodeWS.layerWebSocketConstructor, FetchHttpClient.layer]))
+
+/** Recognition, language model and voice, from whom the configuration says. */
+const provided = Layer.unwrap(Effect.map(Provider, (provider) => (provider === "sandbox" ? Sandbox.layer : together)))
+
+/** Calls are told to the log, and to whoever follows one on the page. */
+const observer = Layer.effect(
+  CallObserver,
+  Effect.map(CallFeed, (feed) => CallObserver.combine([CallLog.callLog, feed.observer]))
+)
+
+/** What a call stands on; voice activity and the end of turns are always judged here. */
 const services = Layer.mergeAll(
   SileroVoiceActivity.layer,
   endpointing,
-  TogetherSpeechToText.layer,
-  TogetherTextToSpeech.layer,
-  TogetherLanguageModel.layer,
-  CallLog.layer
-).pipe(
-  (made) => Layer.merge(made, Layer.provide(KeptSpeechMemory.layer, made)),
-  Layer.provide([NodeWS.layerWebSocketConstructor, FetchHttpClient.layer])
+  provided,
+  Layer.provide(KeptSpeechMemory.layer, provided),
+  observer
 )
 
 /** The whole program, as `main.ts` runs it. */

@@ -1,6 +1,9 @@
 /** The sandbox's guide in the place of a language model: a prompt in, its words out, one after the other. Owns the pace, not the words. */
 import { Effect, Layer, Stream } from "effect"
-import { AiError, LanguageModel, type Prompt, type Response } from "effect/ai"
+import * as AiError from "effect/ai/AiError"
+import * as LanguageModel from "effect/ai/LanguageModel"
+import type * as Prompt from "effect/ai/Prompt"
+import type * as Response from "effect/ai/Response"
 import { type GuideMessage, nextWords } from "./SandboxGuide.ts"
 
 /** Time before each word, in milliseconds: about the pace of a language model. */

@@ -1,12 +1,33 @@
-/** The server around a way to run calls: configuration, log, routes, and the announcement that it listens. Owns no behaviour. */
-import { type Effect, Layer } from "effect"
+/** The server around a way to run calls: configuration, log, edge, routes, browser phone, and the announcement that it listens. Owns no behaviour. */
+import { Effect, Layer } from "effect"
 import { type AppConfig } from "../services/AppConfig.ts"
+import { type CallFeed } from "../services/CallFeed.ts"
 import { type MediaLink } from "../services/MediaLink.ts"
+import { PhoneConfig } from "../services/PhoneConfig.ts"
+import { Provider } from "../services/Provider.ts"
 import * as AppConfigEnv from "./AppConfigEnv.ts"
-import * as CallRegistryMemory from "./CallRegistryMemory.ts"
+import * as CallFeedLive from "./CallFeed.ts"
+import * as Edge from "./Edge.ts"
 import { serverLayer } from "./HttpServer.ts"
 import * as Logging from "./Logging.ts"
+import { type PhoneOptions, phoneRoutes } from "./PhoneRoutes.ts"
+import { sandboxCountKey, sandboxNotice } from "./Sandbox.ts"
 import { announce } from "./Startup.ts"
+
+/** The browser phone as it is configured. */
+const phoneOptions = Effect.gen(function* (): Effect.fn.Return<PhoneOptions> {
+  const access = yield* PhoneConfig
+  const isSandbox = (yield* Provider) === "sandbox"
+  return {
+    ...access,
+    notice: isSandbox ? sandboxNotice : undefined,
+    countKey: isSandbox ? sandboxCountKey : undefined
+  }
+})
+
+const phone = Layer.unwrap(Effect.map(phoneOptions, phoneRoutes))
+const edge = Layer.unwrap(Effect.map(PhoneConfig, (access) => Edge.layer(access)))
+const feed = Layer.unwrap(Effect.map(PhoneConfig, (access) => CallFeedLive.layer(access)))
 
 /**
  * Listens as configured and hands every call to `run`.
@@ -15,11 +36,13 @@ import { announce } from "./Startup.ts"
  */
 export const serverWith = <R, E>(
   run: (link: MediaLink) => Effect.Effect<void, never, R | AppConfig>,
-  services: Layer.Layer<R, E, AppConfig>
+  services: Layer.Layer<R, E, AppConfig | CallFeed>
 ) =>
   announce.pipe(
-    Layer.provide(serverLayer(run)),
-    Layer.provide([services, CallRegistryMemory.layer]),
-    Layer.provide(Logging.layer),
+    Layer.provide(serverLayer(run, phone)),
+    Layer.provide(services),
+    Layer.provide(feed),
+    Layer.provideMerge(edge),
+    Layer.provideMerge(Logging.layer),
     Layer.provide(AppConfigEnv.layer)
   )

@@ -1,7 +1,18 @@
 /** A `MediaLink` over a WebSocket: owns the handshake, the end and the frames of one connection, not what they mean. */
 import { Array as Arr, Cause, Effect, Predicate, type Scope, Stream } from "effect"
 import { Socket } from "effect/socket"
+import { MAX_FRAME_BYTES } from "../schema/Twilio.ts"
 import { type MediaLink } from "../services/MediaLink.ts"
+import { countStreamRefused } from "./EdgeMetrics.ts"
+
+/** Closed as usual; the peer broke a rule; a frame was too big; there is no room now (RFC 6455, 7.4.1, and IANA's registry). */
+export const CloseCode = { Normal: 1000, PolicyViolation: 1008, TooBig: 1009, TryAgainLater: 1013 } as const
+
+/** A media stream over a WebSocket. */
+export interface SocketLink extends MediaLink {
+  /** Closes the stream with a code of one's own choice. */
+  readonly closeWith: (code: number, reason: string) => Effect.Effect<void>
+}
 
 /** Close codes of a peer that hangs up or is lost: normal, going away, no code given, no close frame at all. */
 const hangUpCodes: ReadonlySet<number> = new Set([1000, 1001, 1005, 1006])
@@ -11,6 +22,13 @@ const MAX_REASON_BYTES = 123
 
 const isHangUp = ({ reason }: Socket.SocketError): boolean =>
   reason._tag === "SocketCloseError" && hangUpCodes.has(reason.code)
+
+/** What `ws` calls a frame beyond its limit; it closes the connection with 1009 itself. */
+const isTooBig = ({ reason }: Socket.SocketError): boolean =>
+  reason._tag === "SocketReadError" &&
+  Predicate.hasProperty(reason.cause, "error") &&
+  Predicate.hasProperty(reason.cause.error, "code") &&
+  reason.cause.error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH"
 
 const fitReason = (reason: string): string => {
   let fitted = reason
@@ -25,7 +43,7 @@ const fitReason = (reason: string): string => {
  */
 export const make = Effect.fnUntraced(function* (
   socket: Socket.Socket
-): Effect.fn.Return<MediaLink, Socket.SocketError, Scope.Scope> {
+): Effect.fn.Return<SocketLink, Socket.SocketError, Scope.Scope> {
   const { pull } = yield* socket.reader
   const { write } = yield* socket.writer
 
@@ -43,25 +61,34 @@ export const make = Effect.fnUntraced(function* (
       return Arr.isReadonlyArrayNonEmpty(texts) ? Effect.succeed(texts) : pullTexts
     }
   )
-  const logUnusualEnd = (error: Socket.SocketError) =>
-    isHangUp(error)
-      ? Effect.void
-      : Effect.annotateLogs(Effect.logDebug("Media stream broke off"), {
-          reason: error.reason._tag,
-          detail: error.message
-        })
+  const logUnusualEnd = (error: Socket.SocketError) => {
+    if (isHangUp(error)) return Effect.void
+    if (isTooBig(error)) {
+      return Effect.andThen(
+        countStreamRefused("oversized frame"),
+        Effect.logWarning(`media stream closed: a frame had more than ${MAX_FRAME_BYTES} bytes`)
+      )
+    }
+    return Effect.annotateLogs(Effect.logDebug("Media stream broke off"), {
+      reason: error.reason._tag,
+      detail: error.message
+    })
+  }
   const pullUntilEnd = Effect.catchTag(pullTexts, "SocketError", (error) =>
     markClosed.pipe(Effect.andThen(logUnusualEnd(error)), Effect.andThen(Cause.done()))
   )
 
+  const closeWith = (code: number, reason: string) =>
+    Effect.suspend(() => {
+      if (!open) return Effect.void
+      open = false
+      return Effect.ignore(write(new Socket.CloseEvent(code, fitReason(reason))), { log: "Debug" })
+    })
+
   return {
     inbound: Stream.fromPull(Effect.succeed(pullUntilEnd)),
     send: (frame) => Effect.suspend(() => (open ? Effect.ignore(write(frame), { log: "Debug" }) : Effect.void)),
-    close: (reason) =>
-      Effect.suspend(() => {
-        if (!open) return Effect.void
-        open = false
-        return Effect.ignore(write(new Socket.CloseEvent(1000, fitReason(reason))), { log: "Debug" })
-      })
+    close: (reason) => closeWith(CloseCode.Normal, reason),
+    closeWith
   }
 })

@@ -1,10 +1,16 @@
 /** The start and the end of the process as people and machines see them: what to do next, why it did not start, the exit code. */
-import { Cause, Config, Console, Effect, Exit, Layer, Predicate, Runtime } from "effect"
+import { Cause, Config, Console, Effect, Exit, Layer, Predicate, Runtime, type Scope } from "effect"
 import { HttpServer, HttpServerError } from "effect/http"
 import { NetAddress } from "effect/net"
 import { AppConfig } from "../services/AppConfig.ts"
+import { CallRegistry } from "../services/CallRegistry.ts"
+import { EdgeConfig } from "../services/EdgeConfig.ts"
+import { Lifecycle } from "../services/Lifecycle.ts"
 import { LogConfig } from "../services/LogConfig.ts"
+import { Provider } from "../services/Provider.ts"
 import { describeError } from "./AppConfigEnv.ts"
+import { sandboxNotice } from "./Sandbox.ts"
+import { TWIML_PATH } from "./TwimlRoute.ts"
 import { version } from "./Version.ts"
 
 const localUrl = (address: NetAddress.SocketAddress): string => {
@@ -14,30 +20,51 @@ const localUrl = (address: NetAddress.SocketAddress): string => {
     : HttpServer.formatAddress(address)
 }
 
-const nextSteps = (url: string, port: number, publicUrl: URL | undefined): ReadonlyArray<string> => {
-  const webhook = `${publicUrl?.origin ?? "https://<your tunnel>"}/twiml`
+const verifiedNote = "Requests are verified: only Twilio can place calls."
+
+/** Why somebody may want to change the configuration. `elsewhere`: other machines can reach this address. */
+const unverifiedNote = (elsewhere: string | undefined): string => {
+  const who =
+    elsewhere === undefined
+      ? "Only this machine can reach the server, and whoever comes through a tunnel to it."
+      : `Anybody who reaches ${elsewhere} can place calls at your expense: ALLOW_UNSIGNED is set.`
+  return `Requests are not verified, as TWILIO_AUTH_TOKEN is not set. ${who}`
+}
+
+const nextSteps = (port: number, publicUrl: URL | undefined): ReadonlyArray<string> => {
+  const webhook = `${publicUrl?.origin ?? "https://<your tunnel>"}${TWIML_PATH}`
   const steps = [
     ...(publicUrl === undefined ? [`Open a tunnel to this port, for example: ngrok http ${port}`] : []),
     `Set the voice webhook of your Twilio number to ${webhook}`,
     "Call the number"
   ]
-  return ["", `Parley ${version} listens on ${url}`, "", ...steps.map((step, index) => `  ${index + 1}. ${step}`), ""]
+  return steps.map((step, index) => `  ${index + 1}. ${step}`)
 }
 
 /** Says that the server listens: to a person with the next steps, to a machine in one line of the log. */
-export const announce: Layer.Layer<never, never, HttpServer.HttpServer | AppConfig | LogConfig> = Layer.effectDiscard(
-  Effect.gen(function* () {
-    const { address } = yield* HttpServer.HttpServer
-    const { persona, server } = yield* AppConfig
-    const { format } = yield* LogConfig
-    const url = localUrl(address)
-    const port = NetAddress.isUnixPathAddress(address) ? server.port : address.port
-    yield* Effect.addFinalizer(() => Effect.logInfo("Stopping"))
-    yield* format === "pretty"
-      ? Console.log(nextSteps(url, port, server.publicUrl).join("\n"))
-      : Effect.annotateLogs(Effect.logInfo("Listening"), { url, port, persona: persona.id, version })
-  })
-)
+export const announce: Layer.Layer<never, never, HttpServer.HttpServer | AppConfig | EdgeConfig | LogConfig> =
+  Layer.effectDiscard(
+    Effect.gen(function* () {
+      const { address } = yield* HttpServer.HttpServer
+      const { persona, server } = yield* AppConfig
+      const verified = (yield* EdgeConfig).verification !== undefined
+      const { format } = yield* LogConfig
+      const provider = yield* Provider
+      const url = localUrl(address)
+      const port = NetAddress.isUnixPathAddress(address) ? server.port : address.port
+      const isLocal = !NetAddress.isUnixPathAddress(address) && NetAddress.isLoopback(address.address)
+      const note = verified ? verifiedNote : unverifiedNote(isLocal ? undefined : server.host)
+      if (format === "json") {
+        const about = { url, port, persona: persona.id, provider, version, verified }
+        yield* Effect.annotateLogs(Effect.logInfo("Listening"), about)
+        return yield* verified ? Effect.void : Effect.logWarning(note)
+      }
+      const notes = provider === "sandbox" ? [sandboxNotice, note] : [note]
+      yield* Console.log(
+        ["", `Parley ${version} listens on ${url}`, ...notes, "", ...nextSteps(port, server.publicUrl), ""].join("\n")
+      )
+    })
+  )
 
 /** What Node says about an address it cannot listen on. */
 interface ListenFailure {
@@ -76,10 +103,43 @@ export const describeCause = (cause: Cause.Cause<unknown>): ReadonlyArray<string
     return Cause.isDieReason(reason) ? [Cause.pretty(Cause.fromReasons([reason]))] : []
   })
 
-/** Runs the program until it is told to stop; when it fails, says why on standard error. */
-export const launch = <A, E, R>(program: Layer.Layer<A, E, R>): Effect.Effect<never, E, R> =>
-  Effect.tapCause(Layer.launch(program), (cause) =>
-    Effect.forEach(describeCause(cause), (line) => Console.error(line), { discard: true })
+/** The next signal that asks the process to stop. */
+const nextSignal: Effect.Effect<NodeJS.Signals> = Effect.callback((resume) => {
+  const receive = (signal: NodeJS.Signals) => resume(Effect.succeed(signal))
+  process.on("SIGINT", receive)
+  process.on("SIGTERM", receive)
+  return Effect.sync(() => {
+    process.off("SIGINT", receive)
+    process.off("SIGTERM", receive)
+  })
+})
+
+/** Leaves in good order, or at once if a signal comes meanwhile. */
+const leave = Effect.gen(function* () {
+  const lifecycle = yield* Lifecycle
+  const registry = yield* CallRegistry
+  const hurry = Effect.gen(function* () {
+    const signal = yield* nextSignal
+    yield* Effect.logWarning(`Stopping at once on ${signal}; calls that are cut off: ${yield* registry.count}`)
+  })
+  yield* Effect.raceFirst(lifecycle.leave, hurry)
+})
+
+/**
+ * Runs the program until it is interrupted, which `NodeRuntime.runMain` does at the first signal, and lets it leave then.
+ *
+ * A second signal ends it at once. When it fails, says why on standard error.
+ */
+export const launch = <A, E, R>(
+  program: Layer.Layer<A | CallRegistry | Lifecycle, E, R>
+): Effect.Effect<never, E, Exclude<R, Scope.Scope>> =>
+  Effect.gen(function* () {
+    const context = yield* Layer.build(program)
+    // With the program's own context, which has its loggers.
+    return yield* Effect.onInterrupt(Effect.never, () => Effect.provideContext(leave, context))
+  }).pipe(
+    Effect.scoped,
+    Effect.tapCause((cause) => Effect.forEach(describeCause(cause), (line) => Console.error(line), { discard: true }))
   )
 
 /** Exit codes: 1 when the program failed, 0 when it was told to stop and did. */

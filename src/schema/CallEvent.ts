@@ -10,7 +10,14 @@ export interface CallInfo {
 }
 
 /** Why a call was over. */
-export type EndReason = "caller hung up" | "agent hung up" | "connection lost" | "never started" | "server stopped"
+export type EndReason =
+  | "caller hung up"
+  | "agent hung up"
+  /** The agent hung up because it could not go on: whoever comes next in the call document is to take over. */
+  | "agent gave up"
+  | "connection lost"
+  | "never started"
+  | "server stopped"
 
 /** Part of the call that something went wrong in. */
 export type CallStage = "voice activity" | "speech to text" | "language model" | "text to speech" | "call"

@@ -14,20 +14,20 @@ export type TurnInput =
   | { readonly _tag: "Final"; readonly segment: number; readonly text: string }
   /** A segment's words could not be had, or not in time. */
   | { readonly _tag: "Unrecognised"; readonly segment: number }
-  /** How long a pause is to end the turn, judged by its words so far. */
-  | { readonly _tag: "PauseLimit"; readonly turn: number; readonly ms: number }
+  /** How long a pause is to end the turn, judged by its words so far; undefined: as long as usual. */
+  | { readonly _tag: "PauseLimit"; readonly turn: number; readonly ms: number | undefined }
   /** A key was pressed. */
   | { readonly _tag: "Key"; readonly digit: string }
   /** Words that came as text count as spoken. */
   | { readonly _tag: "Typed"; readonly text: string }
-  /** The first audio of a reply went out. */
-  | { readonly _tag: "Audible"; readonly epoch: number }
+  /** The first audio of a reply went out; `filler`: not yet of what it is to say. */
+  | { readonly _tag: "Audible"; readonly epoch: number; readonly filler?: true }
   /** A reply's tool began to run, or has run. */
   | { readonly _tag: "Tool"; readonly epoch: number; readonly running: boolean }
   /** A reply is all made and has little left to be heard. */
   | { readonly _tag: "Ending"; readonly epoch: number }
-  /** A reply is over: heard to its end, or it came to nothing. */
-  | { readonly _tag: "Finished"; readonly epoch: number }
+  /** A reply is over: heard to its end, or `failed`: nothing of what it was to say could be said. */
+  | { readonly _tag: "Finished"; readonly epoch: number; readonly failed?: true }
 
 /** What the agent is to say. */
 export type ReplyCue =
@@ -37,6 +37,10 @@ export type ReplyCue =
   | { readonly _tag: "Answer"; readonly text: string }
   /** The caller spoke and could not be understood: ask again. */
   | { readonly _tag: "AskAgain" }
+  /** No answer could be had: say so. */
+  | { readonly _tag: "Apology" }
+  /** Too many turns in a row came to nothing through our own fault: say goodbye. */
+  | { readonly _tag: "GiveUp" }
   /** Nobody has said anything for a while. */
   | { readonly _tag: "StillThere" }
   /** Nobody has said anything for too long: say goodbye. */
@@ -80,6 +84,8 @@ export type TurnOutput =
   | { readonly _tag: "TurnDropped"; readonly turn: number; readonly reason: DropReason }
   /** A reply is to be made; its audio is held until it is released. */
   | { readonly _tag: "ReplyStarted"; readonly epoch: number; readonly cue: ReplyCue }
+  /** The caller has waited long enough for this answer to be told that it is coming. */
+  | { readonly _tag: "FillerWanted"; readonly epoch: number }
   /** The reply's audio may be sent, or sent again. */
   | { readonly _tag: "ReplyReleased"; readonly epoch: number }
   /** No more of the reply's audio is to be sent for now; nothing of it is lost. */

@@ -35,6 +35,10 @@ export interface TurnSettings {
   readonly bargeInResumeMs: number
   /** Audio from before the onset of speech that recognition also hears. `PRE_ROLL_MS` */
   readonly preRollMs: number
+  /** Silence after a turn, from the caller's last sound, after which a filler is said if the answer is not there; 0: never. `FILLER_MS` */
+  readonly fillerMs: number
+  /** Replies in a row that came to nothing, and turns whose words could not be had, after which the agent says goodbye; 0: never. `MAX_FAILURES` */
+  readonly maxFailures: number
   /** Pause after which the words so far are asked for, ahead of the turn's end. `COMMIT_PAUSE_MS` */
   readonly commitPauseMs: number
   /** Pause after which a reply is started on a guess that the turn is over, if its words are known by then. `SPECULATION_PAUSE_MS` */
@@ -72,6 +76,8 @@ export const defaultTurnSettings: TurnSettings = {
   uninterruptible: new Set<ReplyCue["_tag"]>(["TimeUp"]),
   bargeInResumeMs: 400,
   preRollMs: 500,
+  fillerMs: 1800,
+  maxFailures: 3,
   commitPauseMs: 160,
   speculationPauseMs: 96,
   speculationsPerTurn: 3,
@@ -92,6 +98,8 @@ export const tutorialTurnSettings: TurnSettings = {
   bargeIn: { greeting: atOnce, thinking: { prob: 0.6, windows: 1, confirmMs: 32 }, tool: atOnce, speaking: atOnce },
   commitPauseMs: 500,
   speculationsPerTurn: 0,
+  fillerMs: 0,
+  maxFailures: 0,
   idleMs: 0,
   maxCallMs: 0
 }

@@ -1,5 +1,5 @@
 /** The kinds of values configuration variables have: how their text is understood, and what is expected of it. */
-import { LogLevel, Option, Schema, SchemaTransformation } from "effect"
+import { Duration, LogLevel, Option, Schema, SchemaTransformation } from "effect"
 import { findPersona, personaIds } from "./Personas.ts"
 import { type ReplyCue } from "./Turn.ts"
 
@@ -82,6 +82,24 @@ export const apiKey = kind(
   Schema.RedactedFromValue(Schema.String.check(Schema.isPattern(/^[!#-&(-~]+$/)))
 )
 
+/** An auth token of the carrier; it is kept from being printed. */
+export const authToken = kind(
+  "a Twilio auth token without spaces or quotes (it is in the Twilio Console under Account Info)",
+  Schema.RedactedFromValue(Schema.String.check(Schema.isPattern(/^[!#-&(-~]+$/)))
+)
+
+/** An account of the carrier. */
+export const accountSid = kind(
+  "a Twilio account SID: AC and 32 hexadecimal digits",
+  Schema.String.check(Schema.isPattern(/^AC[0-9a-fA-F]{32}$/))
+)
+
+/** A telephone number. */
+export const phoneNumber = kind(
+  "a phone number in E.164 form, such as +15551234567",
+  Schema.String.check(Schema.isPattern(/^\+[1-9]\d{6,14}$/))
+)
+
 /** The root of an HTTP API. */
 export const apiRoot = url(
   "an http or https URL without a query, such as https://api.together.ai/v1",
@@ -103,6 +121,11 @@ export const logLevel = lookup(`one of ${LogLevel.values.map((level) => level.to
 )
 
 /** A format of the log. */
+export const token = kind(
+  "8 or more letters, digits, dashes or underscores",
+  Schema.RedactedFromValue(Schema.String.check(Schema.isPattern(/^[\w-]{8,}$/)))
+)
+export const provider = kind("one of auto, together, sandbox", Schema.Literals(["auto", "together", "sandbox"]))
 export const logFormat = kind("one of auto, pretty, json", Schema.Literals(["auto", "pretty", "json"]))
 
 /** Yes or no. */
@@ -124,6 +147,20 @@ export const count = kind(
   "a whole number, 0 or more",
   Schema.FiniteFromString.check(Schema.isInt(), Schema.isGreaterThanOrEqualTo(0))
 )
+
+/** A number of things, at least one. */
+export const positiveCount = kind(
+  "a whole number, 1 or more",
+  Schema.FiniteFromString.check(Schema.isInt(), Schema.isGreaterThanOrEqualTo(1))
+)
+
+const findDuration = (text: string): Duration.Duration | undefined =>
+  /^\d+(?:\.\d+)? (?:milli|second|minute|hour)s?$/.test(text)
+    ? Option.getOrUndefined(Duration.fromInput(text as Duration.Input))
+    : undefined
+
+/** A duration with its unit. */
+export const duration = lookup("a duration with its unit, such as 90 seconds or 10 minutes", findDuration)
 
 const cueNames: Readonly<Record<string, ReplyCue["_tag"]>> = {
   greeting: "Greeting",

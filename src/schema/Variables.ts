@@ -1,4 +1,6 @@
 /** Every configuration variable: its name, unit, default, effect and kind of value. Owns no reading of the environment. */
+import { Duration } from "effect"
+import { defaultEdgeSettings } from "./EdgeSettings.ts"
 import { personaIds, personas } from "./Personas.ts"
 import { defaultTurnSettings } from "./TurnSettings.ts"
 import * as Kind from "./VariableKinds.ts"
@@ -33,22 +35,73 @@ const optional = <A>(kind: Kind.Kind<A>, effect: string): Variable<A | undefined
   secret: false
 })
 
-const requiredSecret = <A>(kind: Kind.Kind<A>, effect: string): Variable<A> => ({
-  ...kind,
-  effect,
-  default: undefined,
-  required: true,
+const optionalSecret = <A>(kind: Kind.Kind<A>, effect: string): Variable<A | undefined> => ({
+  ...optional(kind, effect),
   secret: true
 })
 
 /** The variables by name, in the order they are documented. */
 export const variables = {
-  TOGETHER_API_KEY: requiredSecret(Kind.apiKey, "Together AI key for recognition, language model and voice"),
+  TOGETHER_API_KEY: optionalSecret(Kind.apiKey, "Together AI key for recognition, language model and voice"),
+  PROVIDER: withDefault(
+    Kind.provider,
+    "auto",
+    "Who recognises, answers and speaks: `together`, the built-in `sandbox`, or `auto`: Together if there is a key"
+  ),
   PORT: withDefault(Kind.port, 3001, "TCP port the server listens on; 0 lets the system choose"),
-  HOST: withDefault(Kind.text, "0.0.0.0", "Address the server listens on"),
+  HOST: optional(
+    Kind.text,
+    "Address the server listens on; when not set, every address of the machine, or only `127.0.0.1` if requests are not verified"
+  ),
   PUBLIC_URL: optional(
     Kind.publicOrigin,
-    "Origin under which the carrier reaches this server; when not set, it is taken from each webhook request"
+    "Origin under which the carrier reaches this server; needed with `TWILIO_AUTH_TOKEN`, without it taken from each webhook request when not set"
+  ),
+  TWILIO_AUTH_TOKEN: optionalSecret(
+    Kind.authToken,
+    "Auth token of the Twilio account; with it only Twilio can place calls, without it anybody who reaches the server"
+  ),
+  TWILIO_AUTH_TOKEN_SECONDARY: optionalSecret(
+    Kind.authToken,
+    "Second auth token of the account, while the first one is being replaced"
+  ),
+  TWILIO_ACCOUNT_SID: optional(
+    Kind.accountSid,
+    "Twilio account; only `doctor` uses it, to look at the webhooks of its numbers"
+  ),
+  ALLOW_UNSIGNED: withDefault(
+    Kind.flag,
+    false,
+    "Whether the server may listen to other machines without `TWILIO_AUTH_TOKEN`, so that anybody can place calls"
+  ),
+  FALLBACK_NUMBER: optional(
+    Kind.phoneNumber,
+    "Number that rings when a call cannot be taken or held here; when not set, an apology is said"
+  ),
+  MAX_CALLS: withDefault(Kind.positiveCount, defaultEdgeSettings.maxCalls, "Calls at the same time"),
+  MAX_LAG_MS: withDefault(
+    Kind.milliseconds,
+    defaultEdgeSettings.maxLagMs,
+    "Lag of the process, over a second, above which no new call is taken; 0: it does not matter"
+  ),
+  START_DEADLINE_MS: withDefault(
+    Kind.deadline,
+    Duration.toMillis(defaultEdgeSettings.startDeadline),
+    "Longest wait for a media stream to say which call it is"
+  ),
+  MAX_PENDING_PER_ADDRESS: withDefault(
+    Kind.positiveCount,
+    defaultEdgeSettings.maxPendingPerAddress,
+    "Media streams from one address that have not said yet which call they are"
+  ),
+  DRAIN_LIMIT: withDefault(
+    Kind.duration,
+    `${Duration.toMinutes(defaultEdgeSettings.drainLimit)} minutes`,
+    "How long running calls may go on when the server is told to stop"
+  ),
+  PHONE_TOKEN: optionalSecret(
+    Kind.token,
+    "What has to be given to use the browser phone, as in `/?token=…`; without it there is one only while requests are not verified and `NODE_ENV` is not `production`"
   ),
   PERSONA: withDefault(Kind.persona, personas[0].id, `Who answers: ${personaIds.join(", ")}`),
   STT_MODEL: withDefault(Kind.text, "openai/whisper-large-v3", "Speech recognition model"),

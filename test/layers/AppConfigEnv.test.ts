@@ -3,17 +3,25 @@ import { Cause, Config, ConfigProvider, Context, Duration, Effect, Exit, Layer, 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { inspect } from "node:util"
 import * as AppConfigEnv from "../../src/layers/AppConfigEnv.ts"
+import { defaultEdgeSettings } from "../../src/schema/EdgeSettings.ts"
 import { type ReplyCue } from "../../src/schema/Turn.ts"
 import { defaultTurnSettings } from "../../src/schema/TurnSettings.ts"
 import { AppConfig } from "../../src/services/AppConfig.ts"
+import { Provider } from "../../src/services/Provider.ts"
+import { EdgeConfig } from "../../src/services/EdgeConfig.ts"
 import { LogConfig } from "../../src/services/LogConfig.ts"
 
 type Environment = Readonly<Record<string, string>>
 
 const read = (env: Environment, layer = AppConfigEnv.layerFromProvider) =>
   Layer.build(layer.pipe(Layer.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env }))))).pipe(
-    Effect.map((context) => ({ app: Context.get(context, AppConfig), log: Context.get(context, LogConfig) }))
+    Effect.map((context) => ({
+      app: Context.get(context, AppConfig),
+      edge: Context.get(context, EdgeConfig),
+      log: Context.get(context, LogConfig)
+    }))
   )
 
 const problems = (env: Environment, layer = AppConfigEnv.layerFromProvider) =>
@@ -50,8 +58,8 @@ const inDirectoryWith = <A, E, R>(dotEnv: string, effect: Effect.Effect<A, E, R>
 describe("AppConfigEnv", () => {
   it.effect("needs nothing but the key", () =>
     Effect.gen(function* () {
-      const { app, log } = yield* read(key)
-      assert.deepStrictEqual(app.server, { host: "0.0.0.0", port: 3001, publicUrl: undefined })
+      const { app, edge, log } = yield* read(key)
+      assert.deepStrictEqual(app.server, { host: "127.0.0.1", port: 3001, publicUrl: undefined })
       assert.strictEqual(Redacted.value(app.together.apiKey), "k-123")
       assert.strictEqual(app.together.baseUrl.href, "https://api.together.ai/v1")
       assert.deepInclude(app.together, {
@@ -67,6 +75,7 @@ describe("AppConfigEnv", () => {
         [1500, 5000, 4000, 5000]
       )
       assert.strictEqual(app.vadModelPath, undefined)
+      assert.deepStrictEqual(edge, defaultEdgeSettings)
       assert.strictEqual(log.level, "Info")
       assert.strictEqual(log.includePii, false)
     })
@@ -74,8 +83,18 @@ describe("AppConfigEnv", () => {
 
   it.effect("takes every variable", () =>
     Effect.gen(function* () {
-      const { app, log } = yield* read({
+      const { app, edge, log } = yield* read({
         ...key,
+        TWILIO_AUTH_TOKEN: "12345",
+        TWILIO_AUTH_TOKEN_SECONDARY: "67890",
+        TWILIO_ACCOUNT_SID: "AC0123456789abcdef0123456789abcdef",
+        ALLOW_UNSIGNED: "true",
+        FALLBACK_NUMBER: "+15551234567",
+        MAX_CALLS: "7",
+        MAX_LAG_MS: "0",
+        START_DEADLINE_MS: "1500",
+        MAX_PENDING_PER_ADDRESS: "3",
+        DRAIN_LIMIT: "90 seconds",
         PORT: "0",
         HOST: "127.0.0.1",
         PUBLIC_URL: "https://agent.example.com/",
@@ -136,6 +155,8 @@ describe("AppConfigEnv", () => {
         uninterruptible: new Set<ReplyCue["_tag"]>(["Greeting", "TimeUp"]),
         bargeInResumeMs: 300,
         preRollMs: 0,
+        fillerMs: 1800,
+        maxFailures: 3,
         commitPauseMs: 100,
         speculationPauseMs: 64,
         speculationsPerTurn: 0,
@@ -156,6 +177,17 @@ describe("AppConfigEnv", () => {
           ["firstAudio", 4]
         ]
       )
+      const { drainLimit, startDeadline, verification, ...rest } = edge
+      assert.strictEqual(verification?.origin.href, "https://agent.example.com/")
+      assert.deepStrictEqual(verification?.authTokens.map(Redacted.value), ["12345", "67890"])
+      assert.deepStrictEqual([startDeadline, drainLimit].map(Duration.toMillis), [1500, 90_000])
+      assert.deepStrictEqual(rest, {
+        accountSid: "AC0123456789abcdef0123456789abcdef",
+        fallbackNumber: "+15551234567",
+        maxPendingPerAddress: 3,
+        maxCalls: 7,
+        maxLagMs: 0
+      })
       assert.strictEqual(app.vadModelPath, "/a path/model.onnx")
       assert.deepStrictEqual(log, { level: "Debug", format: "pretty", includePii: true })
     })
@@ -177,9 +209,23 @@ describe("AppConfigEnv", () => {
     })
   )
 
-  it.effect("says where to get a key when there is none", () =>
+  it.effect("is for the sandbox when there is no key, and for whom it is told to be", () =>
     Effect.gen(function* () {
-      const lines = yield* problems({})
+      const provider = (env: Environment) =>
+        Effect.provide(
+          Effect.map(Effect.all([Provider, AppConfig]), ([provider, { persona }]) => `${provider} ${persona.id}`),
+          AppConfigEnv.layerFromProvider.pipe(Layer.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env }))))
+        )
+      assert.strictEqual(yield* provider({}), "sandbox sandbox")
+      assert.strictEqual(yield* provider({ PERSONA: "marcus" }), "sandbox marcus")
+      assert.strictEqual(yield* provider(key), "together kira")
+      assert.strictEqual(yield* provider({ ...key, PROVIDER: "sandbox" }), "sandbox sandbox")
+    })
+  )
+
+  it.effect("says where to get a key when there is none and one is needed", () =>
+    Effect.gen(function* () {
+      const lines = yield* problems({ PROVIDER: "together" })
       assert.strictEqual(lines.length, 1)
       assert.match(lines[0] ?? "", /^TOGETHER_API_KEY is not set: .*https:\/\/api\.together\.ai\/settings\/api-keys/)
     })
@@ -210,6 +256,14 @@ describe("AppConfigEnv", () => {
     ["BARGE_IN_CONSECUTIVE_FRAMES", "2.5", "a whole number, 1 or more"],
     ["SPECULATIONS_PER_TURN", "-1", "a whole number, 0 or more"],
     ["IDLE_PROMPTS", "1.5", "a whole number, 0 or more"],
+    ["MAX_CALLS", "0", "a whole number, 1 or more"],
+    ["MAX_PENDING_PER_ADDRESS", "1.5", "a whole number, 1 or more"],
+    ["TWILIO_ACCOUNT_SID", "AC123", "AC and 32 hexadecimal digits"],
+    ["FALLBACK_NUMBER", "0800 123", "a phone number in E.164 form"],
+    ["ALLOW_UNSIGNED", "yes", "true or false"],
+    ["START_DEADLINE_MS", "0", "a number of milliseconds above 0"],
+    ["DRAIN_LIMIT", "600", "a duration with its unit"],
+    ["DRAIN_LIMIT", "Infinity", "a duration with its unit"],
     ["UNINTERRUPTIBLE", "greeting,toString", "greeting, answer, ask_again"],
     ["UNINTERRUPTIBLE", "greeting,,time_up", "with commas between them"],
     ["FIRST_TOKEN_DEADLINE_MS", "0", "a number of milliseconds above 0"],
@@ -231,7 +285,7 @@ describe("AppConfigEnv", () => {
       const lines = yield* problems({ PORT: "x", PERSONA: "y", SPEECH_START_PROB: "0.3", LOG_LEVEL: "a\nb" })
       assert.deepStrictEqual(
         lines.map((line) => line.split(" ")[0]),
-        ["TOGETHER_API_KEY", "PORT", "PERSONA", "LOG_LEVEL", "SPEECH_END_PROB"]
+        ["PORT", "PERSONA", "LOG_LEVEL", "SPEECH_END_PROB"]
       )
       assert.isFalse(lines.some((line) => line.includes("\n")))
     })
@@ -241,6 +295,61 @@ describe("AppConfigEnv", () => {
     Effect.gen(function* () {
       const lines = yield* problems({ ...key, SPEECH_START_PROB: "0.5", SPEECH_END_PROB: "0.5" })
       assert.deepStrictEqual(lines, ["SPEECH_END_PROB is 0.5: expected a number below SPEECH_START_PROB, which is 0.5"])
+    })
+  )
+
+  it.effect.each([
+    [{}, "127.0.0.1"],
+    [{ HOST: "127.3.2.1" }, "127.3.2.1"],
+    [{ HOST: "localhost" }, "localhost"],
+    [{ HOST: "::1" }, "::1"],
+    [{ ALLOW_UNSIGNED: "true" }, "0.0.0.0"],
+    [{ ALLOW_UNSIGNED: "true", HOST: "10.0.0.7" }, "10.0.0.7"],
+    [{ TWILIO_AUTH_TOKEN: "t", PUBLIC_URL: "https://agent.example.com" }, "0.0.0.0"],
+    [{ TWILIO_AUTH_TOKEN: "t", PUBLIC_URL: "https://agent.example.com", HOST: "10.0.0.7" }, "10.0.0.7"]
+  ] as const)("listens to other machines only if requests are verified or nobody minds: %o", ([env, host]) =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* read({ ...key, ...env })).app.server.host, host)
+    })
+  )
+
+  it.effect.each(["0.0.0.0", "::", "10.0.0.7", "127.0.0.1.example.com", "agent.example.com"])(
+    "refuses to listen on %s without an auth token, and says why",
+    (host) =>
+      Effect.gen(function* () {
+        const lines = yield* problems({ ...key, HOST: host })
+        assert.strictEqual(lines.length, 1)
+        assert.include(lines[0], `HOST is "${host}": expected an address of this machine alone, such as 127.0.0.1`)
+        assert.include(lines[0], "anybody who reaches the server could place calls")
+        assert.include(lines[0], "ALLOW_UNSIGNED=true")
+      })
+  )
+
+  it.effect("wants the origin that signatures are for", () =>
+    Effect.gen(function* () {
+      const lines = yield* problems({ ...key, TWILIO_AUTH_TOKEN: "t" })
+      assert.strictEqual(lines.length, 1)
+      assert.match(lines[0] ?? "", /^PUBLIC_URL is not set: expected the origin that Twilio calls, .*TWILIO_AUTH_TOKEN/)
+    })
+  )
+
+  it.effect("takes no second auth token without a first one", () =>
+    Effect.gen(function* () {
+      const lines = yield* problems({ ...key, TWILIO_AUTH_TOKEN_SECONDARY: "t2" })
+      assert.deepStrictEqual(lines, [
+        "TWILIO_AUTH_TOKEN is not set: expected one, as TWILIO_AUTH_TOKEN_SECONDARY is set"
+      ])
+    })
+  )
+
+  it.effect("says once what is wrong with a variable that others depend on", () =>
+    Effect.gen(function* () {
+      const lines = yield* problems({ ...key, TWILIO_AUTH_TOKEN: "two words", PUBLIC_URL: "agent", HOST: "0.0.0.0" })
+      assert.deepStrictEqual(
+        lines.map((line) => line.split(" ")[0]),
+        ["PUBLIC_URL", "TWILIO_AUTH_TOKEN"]
+      )
+      assert.notInclude(lines.join(), "two words")
     })
   )
 
@@ -313,11 +422,13 @@ describe("AppConfigEnv", () => {
     )
   )
 
-  it.effect("never prints the key", () =>
+  it.effect("never prints a secret", () =>
     Effect.gen(function* () {
-      const { app } = yield* read(key)
-      assert.notInclude(JSON.stringify(app), "k-123")
-      assert.notInclude(String(app.together.apiKey), "k-123")
+      const secrets = { ...key, TWILIO_AUTH_TOKEN: "t-1", TWILIO_AUTH_TOKEN_SECONDARY: "t-2" }
+      const { app, edge } = yield* read({ ...secrets, PUBLIC_URL: "https://agent.example.com" })
+      for (const shown of [JSON.stringify(app), JSON.stringify(edge), inspect(edge, { depth: 9 }), inspect(app)]) {
+        for (const secret of Object.values(secrets)) assert.notInclude(shown, secret)
+      }
     })
   )
 })

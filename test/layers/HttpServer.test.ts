@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Logger, Queue, Scope, Stream } from "effect"
 import { MAX_FRAME_BYTES } from "../../src/schema/Twilio.ts"
 import { type MediaLink } from "../../src/services/MediaLink.ts"
-import { openWebSocket, sendRaw, serve } from "../support/httpServer.ts"
+import { callSid, openCall, openWebSocket, sendRaw, serve, startFrame } from "../support/httpServer.ts"
 
 const echo = (link: MediaLink) => Stream.runForEach(link.inbound, link.send)
 
@@ -14,8 +14,12 @@ const get = (url: string, init?: RequestInit) =>
     return { status: response.status, headers: response.headers, body: await response.text() }
   })
 
-const connectDocument = (url: string) =>
-  `<?xml version="1.0" encoding="UTF-8"?><Response><Connect><Stream url="${url}"/></Connect></Response>`
+const broken =
+  "Sorry, something went wrong on our side, and we cannot go on with this call. Please call again later. Goodbye."
+
+const connectDocument = (url: string, after = "/twiml/after") =>
+  `<?xml version="1.0" encoding="UTF-8"?><Response><Connect action="${after}"><Stream url="${url}"/></Connect>` +
+  `<Say>${broken}</Say><Hangup/></Response>`
 
 const statusOf = (answer: string) => Number(answer.split(" ")[1])
 
@@ -65,7 +69,10 @@ describe("the webhook", () => {
       const host = yield* serve(noCall, { env: { PUBLIC_URL: "https://agent.example.com:8443" } })
       const answer = yield* postTwiml(host, [`Host: "/><Hangup/>`, "X-Forwarded-Proto: http"])
       assert.strictEqual(statusOf(answer), 200)
-      assert.strictEqual(bodyOf(answer), connectDocument("wss://agent.example.com:8443/media-stream"))
+      assert.strictEqual(
+        bodyOf(answer),
+        connectDocument("wss://agent.example.com:8443/media-stream", "https://agent.example.com:8443/twiml/after")
+      )
     })
   )
 
@@ -202,13 +209,12 @@ describe("the media stream", () => {
       const ended = yield* Deferred.make<void>()
       const host = yield* serve((link) => Effect.ensuring(echo(link), Deferred.succeed(ended, undefined)))
       const calls = Effect.map(get(`http://${host}/health`), ({ body }): number => JSON.parse(body).calls)
-      const client = yield* openWebSocket(`ws://${host}/media-stream`)
+      const client = yield* openCall(host)
       for (const frame of ["one", "two", "three"]) client.socket.send(frame)
-      assert.deepStrictEqual(yield* Queue.takeN(client.texts, 3), ["one", "two", "three"])
+      assert.deepStrictEqual(yield* Queue.takeN(client.texts, 4), [startFrame(callSid(1)), "one", "two", "three"])
       assert.strictEqual(yield* calls, 1)
 
-      const other = yield* openWebSocket(`ws://${host}/media-stream`)
-      other.socket.send("here")
+      const other = yield* openCall(host, callSid(2))
       yield* Queue.take(other.texts)
       assert.strictEqual(yield* calls, 2)
 
@@ -226,8 +232,7 @@ describe("the media stream", () => {
       const host = yield* serve((link) =>
         Effect.onExit(echo(link), (exit) => Deferred.succeed(end, Exit.isSuccess(exit) ? "ended" : "interrupted"))
       )
-      const { socket, texts, tcp } = yield* openWebSocket(`ws://${host}/media-stream`)
-      socket.send("here")
+      const { socket, texts, tcp } = yield* openCall(host)
       yield* Queue.take(texts)
       if (leave === "closes") socket.close()
       else if (leave === "goes away") socket.terminate()
@@ -239,7 +244,7 @@ describe("the media stream", () => {
   it.live("is closed normally when the call ends by itself", () =>
     Effect.gen(function* () {
       const host = yield* serve(() => Effect.void)
-      const client = yield* openWebSocket(`ws://${host}/media-stream`)
+      const client = yield* openCall(host)
       assert.deepStrictEqual(yield* client.closed, [1000, ""])
     })
   )
@@ -247,7 +252,8 @@ describe("the media stream", () => {
   it.live("takes frames of the largest size, and is closed by a larger one", () =>
     Effect.gen(function* () {
       const host = yield* serve(echo)
-      const client = yield* openWebSocket(`ws://${host}/media-stream`)
+      const client = yield* openCall(host)
+      yield* Queue.take(client.texts)
       client.socket.send("x".repeat(MAX_FRAME_BYTES))
       assert.strictEqual((yield* Queue.take(client.texts)).length, MAX_FRAME_BYTES)
       client.socket.send("x".repeat(MAX_FRAME_BYTES + 1))
@@ -263,8 +269,7 @@ describe("the media stream", () => {
       const host = yield* serve((link) =>
         Effect.onInterrupt(echo(link), () => Deferred.succeed(interrupted, undefined))
       ).pipe(Scope.provide(server))
-      const client = yield* openWebSocket(`ws://${host}/media-stream`)
-      client.socket.send("here")
+      const client = yield* openCall(host)
       yield* Queue.take(client.texts)
       yield* Scope.close(server, Exit.void)
       yield* Deferred.await(interrupted)
@@ -284,7 +289,7 @@ describe("the access log", () => {
         yield* get(`http://${host}/twiml?From=%2B15550100`, { method: "POST" })
         yield* get(`http://${host}/media-stream?From=%2B15550100`)
         const client = yield* openWebSocket(`ws://${host}/media-stream?From=%2B15550100`)
-        client.socket.send("here")
+        client.socket.send(startFrame(callSid(1)))
         yield* Queue.take(client.texts)
       }).pipe(Effect.scoped)
       assert.deepStrictEqual(

@@ -3,7 +3,7 @@ import { Deferred, Effect, Exit, Fiber, Logger, Queue, References, Scope, Stream
 import { Socket } from "effect/socket"
 import * as SocketMediaLink from "../../src/layers/SocketMediaLink.ts"
 import { type MediaLink } from "../../src/services/MediaLink.ts"
-import { openWebSocket, serve } from "../support/httpServer.ts"
+import { callSid, openCall, serve, startFrame } from "../support/httpServer.ts"
 
 type Frames = readonly [string | Uint8Array, ...ReadonlyArray<string | Uint8Array>]
 
@@ -130,7 +130,7 @@ describe("a link over a real socket", () => {
     const done = yield* Deferred.make<void>()
     const host = yield* serve((link) => Effect.andThen(Queue.offer(links, link), Deferred.await(done)))
     yield* Effect.addFinalizer(() => Deferred.succeed(done, undefined))
-    const client = yield* openWebSocket(`ws://${host}/media-stream`)
+    const client = yield* openCall(host)
     return { client, link: yield* Queue.take(links), done }
   })
 
@@ -139,18 +139,18 @@ describe("a link over a real socket", () => {
       const { client, link } = yield* accept
       yield* link.close("é".repeat(100))
       assert.deepStrictEqual(yield* client.closed, [1000, "é".repeat(61)])
-      assert.deepStrictEqual(yield* Stream.runCollect(link.inbound), [])
+      assert.deepStrictEqual(yield* Stream.runCollect(link.inbound), [startFrame(callSid(1))])
     })
   )
 
   it.live("skips binary frames and goes on", () =>
     Effect.gen(function* () {
       const { client, link } = yield* accept
-      const texts = yield* Effect.forkScoped(Stream.runCollect(Stream.take(link.inbound, 2)))
+      const texts = yield* Effect.forkScoped(Stream.runCollect(Stream.take(link.inbound, 3)))
       client.socket.send("one")
       client.socket.send(Buffer.from([0xe2, 0x82]))
       client.socket.send("two")
-      assert.deepStrictEqual(yield* Fiber.join(texts), ["one", "two"])
+      assert.deepStrictEqual(yield* Fiber.join(texts), [startFrame(callSid(1)), "one", "two"])
     })
   )
 
@@ -159,7 +159,7 @@ describe("a link over a real socket", () => {
       const { client, link } = yield* accept
       for (const text of ["one", "two", "three"]) client.socket.send(text)
       client.socket.close()
-      assert.deepStrictEqual(yield* Stream.runCollect(link.inbound), ["one", "two", "three"])
+      assert.deepStrictEqual(yield* Stream.runCollect(link.inbound), [startFrame(callSid(1)), "one", "two", "three"])
       yield* link.send("to nobody")
     })
   )

@@ -4,19 +4,20 @@ import { HttpServerError } from "effect/http"
 import { createServer, type Server } from "node:net"
 import { fileURLToPath } from "node:url"
 import * as AppConfigEnv from "../../src/layers/AppConfigEnv.ts"
-import * as CallRegistryMemory from "../../src/layers/CallRegistryMemory.ts"
+import * as Edge from "../../src/layers/Edge.ts"
 import { serverLayer } from "../../src/layers/HttpServer.ts"
 import * as Startup from "../../src/layers/Startup.ts"
-import { openWebSocket } from "../support/httpServer.ts"
+import { callSid, openCall, startFrame } from "../support/httpServer.ts"
 import { startNode } from "../support/process.ts"
 
 const echoServer = fileURLToPath(new URL("../support/echoServer.ts", import.meta.url))
 
 const start = (env: Readonly<Record<string, string>>) => startNode([echoServer], { HOST: "127.0.0.1", ...env })
 
-/** Settings, registry and no log, on a free port unless told otherwise. */
+/** Settings, edge and no log, on a free port unless told otherwise. */
 const settings = (env: Readonly<Record<string, string>>) =>
-  Layer.mergeAll(CallRegistryMemory.layer, AppConfigEnv.layerFromProvider, Logger.layer([])).pipe(
+  Edge.layer().pipe(
+    Layer.provideMerge(Layer.merge(AppConfigEnv.layerFromProvider, Logger.layer([]))),
     Layer.provide(
       ConfigProvider.layer(
         ConfigProvider.fromEnv({ env: { TOGETHER_API_KEY: "k", HOST: "127.0.0.1", PORT: "0", ...env } })
@@ -54,12 +55,12 @@ describe("the process", { timeout: 30_000 }, () => {
       const { persona, port, url } = listening.annotations
       assert.deepStrictEqual([persona, url], ["kira", `http://127.0.0.1:${port}`])
 
-      const client = yield* openWebSocket(`ws://127.0.0.1:${port}/media-stream`)
-      client.socket.send("hello")
-      assert.strictEqual(yield* Queue.take(client.texts), "hello")
+      const client = yield* openCall(`127.0.0.1:${port}`)
+      assert.strictEqual(yield* Queue.take(client.texts), startFrame(callSid(1)))
+      client.socket.close()
+      yield* client.closed
 
       yield* server.signal("SIGTERM")
-      assert.strictEqual((yield* client.closed)[0], 1001)
       const { code, stderr, stdout } = yield* server.ended
       assert.strictEqual(code, 0)
       assert.strictEqual(stderr, "")
@@ -78,7 +79,7 @@ describe("the process", { timeout: 30_000 }, () => {
           .trimEnd()
           .split("\n")
           .map((line) => line.split(" ")[0]),
-        ["TOGETHER_API_KEY", "PORT", "PERSONA"]
+        ["PORT", "PERSONA"]
       )
     })
   )
@@ -108,7 +109,22 @@ describe("the announcement", () => {
     Effect.gen(function* () {
       const text = yield* announced({ LOG_FORMAT: "pretty", PUBLIC_URL: "https://agent.example.com" })
       assert.include(text, "1. Set the voice webhook of your Twilio number to https://agent.example.com/twiml\n")
-      assert.notInclude(text, "tunnel")
+      assert.notInclude(text, "Open a tunnel")
+    })
+  )
+
+  it.live.each([
+    [{}, "Requests are not verified, as TWILIO_AUTH_TOKEN is not set. Only this machine can reach the server"],
+    [{ ALLOW_UNSIGNED: "true", HOST: "0.0.0.0" }, "Anybody who reaches 0.0.0.0 can place calls at your expense"],
+    [
+      { TWILIO_AUTH_TOKEN: "not-to-be-seen", PUBLIC_URL: "https://agent.example.com" },
+      "Requests are verified: only Twilio can place calls."
+    ]
+  ] as const)("says who can place calls with %o", ([env, expected]) =>
+    Effect.gen(function* () {
+      const text = yield* announced({ LOG_FORMAT: "pretty", ...env })
+      assert.include(text, expected)
+      assert.notInclude(text, "not-to-be-seen")
     })
   )
 })
@@ -118,11 +134,8 @@ describe("a failed start", () => {
     Effect.gen(function* () {
       const port = yield* takenPort
       const { console, lines } = capture()
-      const exit = yield* Startup.launch(serverLayer(() => Effect.void)).pipe(
-        Effect.provide(settings({ PORT: String(port) })),
-        Effect.provideService(Console.Console, console),
-        Effect.exit
-      )
+      const program = serverLayer(() => Effect.void).pipe(Layer.provideMerge(settings({ PORT: String(port) })))
+      const exit = yield* Startup.launch(program).pipe(Effect.provideService(Console.Console, console), Effect.exit)
       assert.isTrue(Exit.isFailure(exit))
       assert.deepStrictEqual(lines, [
         `Port ${port} is already in use: stop the program that listens on it, or set PORT to another one`

@@ -2,7 +2,7 @@
 import * as NodeWS from "@effect/platform-node/NodeWS"
 import { Context, Duration, Effect, Layer, Redacted } from "effect"
 import { FetchHttpClient, HttpServer } from "effect/http"
-import * as CallRegistryMemory from "../../src/layers/CallRegistryMemory.ts"
+import * as Edge from "../../src/layers/Edge.ts"
 import * as EndpointingByWords from "../../src/layers/EndpointingByWords.ts"
 import { serverLayer } from "../../src/layers/HttpServer.ts"
 import * as SileroVoiceActivity from "../../src/layers/SileroVoiceActivity.ts"
@@ -68,7 +68,7 @@ export const startParley = Effect.fnUntraced(function* (options: ParleyOptions) 
     observer
   ).pipe(Layer.provide([NodeWS.layerWebSocketConstructor, FetchHttpClient.layer]))
   const server = serverLayer(runCall).pipe(
-    Layer.provide([services, CallRegistryMemory.layer]),
+    Layer.provide([services, Edge.layerOpen]),
     Layer.provide(config),
     Layer.orDie
   )

@@ -68,7 +68,11 @@ try {
   const output = run(process.execPath, ["program.js"], project).trim()
   check("a stage in a program of its own", output === "[0,32124]", output)
 
-  const started = spawnSync("npx", ["--no-install", "parley"], { cwd: project, env: environment, encoding: "utf8" })
+  const started = spawnSync("npx", ["--no-install", "parley"], {
+    cwd: project,
+    env: { ...environment, PROVIDER: "together" },
+    encoding: "utf8"
+  })
   const said = `${started.stdout}${started.stderr}`
   check("parley without a key", started.status === 1 && /^TOGETHER_API_KEY is not set/m.test(said), said)
 } finally {
