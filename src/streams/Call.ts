@@ -90,11 +90,10 @@ export const runCall: (link: MediaLink) => Effect.Effect<void, never, CallServic
       Effect.forever,
       Pull.catchDone(() => Effect.succeed<EndReason>(stopped ? "caller hung up" : "connection lost"))
     )
-    const speak = Effect.map(session.run, (): EndReason => "agent hung up")
-    const reason = yield* Effect.raceFirst(listen, speak).pipe(
+    const reason = yield* Effect.raceFirst(listen, session.run).pipe(
       Effect.onInterrupt(() => session.tell({ _tag: "Ended", reason: "server stopped", malformedFrames }))
     )
     yield* session.tell({ _tag: "Ended", reason, malformedFrames })
-    if (reason === "agent hung up") yield* link.close(reason)
+    if (reason === "agent hung up" || reason === "agent gave up") yield* link.close(reason)
   }).pipe(Effect.scoped, Effect.annotateLogs({ callSid: info.callSid }))
 }, Effect.scoped)

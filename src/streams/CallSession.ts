@@ -1,8 +1,9 @@
 /** One call from its `start` frame on: the carrier's frames in, the agent's audio out. The only place where stages and services meet. */
-import { Cause, Clock, Deferred, Effect, FiberMap, FiberSet, Option, Queue, type Scope, Stream } from "effect"
+import { Cause, Clock, Deferred, Duration, Effect, FiberMap, FiberSet, Option, Queue, type Scope, Stream } from "effect"
 import * as LanguageModel from "effect/ai/LanguageModel"
 import { type VoiceWindow, WINDOW_MS } from "../schema/Audio.ts"
-import { type CallEventBody, type CallInfo, type CallStage } from "../schema/CallEvent.ts"
+import { type CallEventBody, type CallInfo, type CallStage, type EndReason } from "../schema/CallEvent.ts"
+import { SpeechToTextError } from "../schema/Errors.ts"
 import { defaultPhrases as phrases } from "../schema/Phrases.ts"
 import { type ReplyCue, type StopReason, type TurnInput, type TurnOutput } from "../schema/Turn.ts"
 import { type Media } from "../schema/Twilio.ts"
@@ -16,6 +17,7 @@ import { TextToSpeech } from "../services/TextToSpeech.ts"
 import { VoiceActivity } from "../services/VoiceActivity.ts"
 import { answerWords } from "./Answer.ts"
 import { type Message, promptFor, said } from "./Conversation.ts"
+import { makeEchoGate } from "./EchoGate.ts"
 import * as EnergyScore from "./EnergyScore.ts"
 import { decodeMulawBase64 } from "./Mulaw.ts"
 import { defaultPlayoutSettings, makePlayout, type PlayoutWire } from "./Playout.ts"
@@ -42,8 +44,8 @@ export interface CallSession {
   readonly key: (digit: string) => Effect.Effect<void>
   /** A mark came back. */
   readonly mark: (name: string) => Effect.Effect<void>
-  /** Carries out what turn-taking decides; ends when the agent hangs up. */
-  readonly run: Effect.Effect<void>
+  /** Carries out what turn-taking decides; ends when the agent hangs up, and tells why it did. */
+  readonly run: Effect.Effect<EndReason>
   /** Tells the observers. */
   readonly tell: (event: CallEventBody) => Effect.Effect<void>
 }
@@ -74,7 +76,7 @@ export const openSession = Effect.fnUntraced(function* (
   const endpointing = yield* Endpointing
   const kept = yield* KeptSpeech
   const tools = yield* CallTools
-  const ended = yield* Deferred.make<void>()
+  const ended = yield* Deferred.make<EndReason>()
   const clock = yield* Clock.Clock
   const nowMs = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
   const beganMs = nowMs()
@@ -85,7 +87,7 @@ export const openSession = Effect.fnUntraced(function* (
 
   const sink = yield* (yield* CallObserver).open(info, {
     typed: (text) => offer({ _tag: "Typed", text }),
-    hangUp: Effect.asVoid(Deferred.succeed(ended, undefined))
+    hangUp: Effect.asVoid(Deferred.succeed(ended, "agent hung up"))
   })
   const tell = (event: CallEventBody) => Effect.suspend(() => sink({ ...event, atMs: nowMs() - beganMs }))
   const failed = (stage: CallStage, error: { readonly message: string }) =>
@@ -100,7 +102,21 @@ export const openSession = Effect.fnUntraced(function* (
     Effect.tapError((error) => failed("voice activity", error)),
     Effect.option
   )
-  const playout = yield* makePlayout(wire, defaultPlayoutSettings)
+  const echo = makeEchoGate()
+  const playout = yield* makePlayout(
+    {
+      ...wire,
+      media: (mulaw, playsAtMs) => {
+        echo.sent(mulaw, playsAtMs)
+        return wire.media(mulaw, playsAtMs)
+      },
+      clear: Effect.suspend(() => {
+        echo.cleared(nowMs())
+        return wire.clear
+      })
+    },
+    defaultPlayoutSettings
+  )
   const replies = yield* FiberMap.make<number>()
   const background = yield* FiberSet.make()
 
@@ -134,15 +150,17 @@ export const openSession = Effect.fnUntraced(function* (
     const [next, complete] = VoiceWindows.step(windows, { atMs: frame.media.timestamp, samples })
     windows = next
     for (const window of complete) {
-      const probability = yield* score(window)
+      // What is the agent's own echo is no voice of the caller's.
+      const probability = (yield* score(window)) * (1 - echo.explained(window, lastAudioMs))
       yield* tell({ _tag: "Voice", audioMs: window.atMs, probability })
       Queue.offerUnsafe(inbox, { input: { _tag: "Voice", atMs: window.atMs, probability }, window })
     }
   })
 
-  /** Lets audio time go on when the line delivers nothing, so that a turn can end. */
+  /** Lets audio time go on when the line delivers nothing, so that a turn can end and a silence be filled. */
   const keepTime = Effect.sync(() => {
-    if (nowMs() - lastAudioMs < LINE_STUCK_MS || turns.turn === undefined) return
+    if (nowMs() - lastAudioMs < LINE_STUCK_MS) return
+    if (turns.turn === undefined && turns.reply?.phase !== "thinking") return
     for (let window = 0; window < STUCK_WINDOWS; window++) {
       const atMs = turns.nowMs + window * WINDOW_MS
       Queue.offerUnsafe(inbox, { input: { _tag: "NoAudio", atMs }, window: undefined })
@@ -159,15 +177,25 @@ export const openSession = Effect.fnUntraced(function* (
   let history: ReadonlyArray<Message> = []
   /** The caller's words that the reply being made answers. */
   const answering = new Map<number, string>()
+  /** Done when the reply's caller has waited long enough for a filler. */
+  const fillers = new Map<number, Deferred.Deferred<void>>()
+  /** The agent has said that it cannot go on. */
+  let gaveUp = false
 
   const recognise = (pieces: ReadonlyArray<SpeechGate.SegmentAudio>) =>
     pieces.length === 0
       ? Effect.void
       : Effect.forEach(pieces, (piece) => recognition.append(piece.segment, piece.samples), { discard: true })
 
+  const noTranscript = new SpeechToTextError({
+    reason: "Stalled",
+    message: `no words came within ${Duration.toSeconds(config.deadlines.transcript)} s`
+  })
+
   const transcribe = (segment: number) =>
     recognition.commit(segment).pipe(
-      Effect.timeoutOption(config.deadlines.transcript),
+      Effect.timeoutOrElse({ duration: config.deadlines.transcript, orElse: () => Effect.fail(noTranscript) }),
+      Effect.asSome,
       Effect.catch((error) => Effect.as(failed("speech to text", error), Option.none<string>())),
       Effect.flatMap((words) =>
         Effect.andThen(
@@ -185,7 +213,7 @@ export const openSession = Effect.fnUntraced(function* (
   const judgePause = (turn: Extract<TurnOutput, { readonly _tag: "PauseLimitWanted" }>) => {
     const agentSaid = history.findLast((message) => message.role === "assistant")?.text ?? ""
     return Effect.flatMap(endpointing.pauseFor({ ...turn, agentSaid }), (ms) =>
-      ms === undefined ? Effect.void : offer({ _tag: "PauseLimit", turn: turn.turn, ms })
+      offer({ _tag: "PauseLimit", turn: turn.turn, ms })
     )
   }
 
@@ -196,6 +224,10 @@ export const openSession = Effect.fnUntraced(function* (
         return config.persona.greeting
       case "AskAgain":
         return phrases.askAgain
+      case "Apology":
+        return phrases.noAnswer
+      case "GiveUp":
+        return phrases.giveUp
       case "StillThere":
         return phrases.stillThere
       case "NobodyThere":
@@ -217,13 +249,23 @@ export const openSession = Effect.fnUntraced(function* (
       deadlines: config.deadlines,
       tell,
       failed,
-      news: { onAudible: offer({ _tag: "Audible", epoch }), onEnding: offer({ _tag: "Ending", epoch }) }
+      news: {
+        onAudible: offer({ _tag: "Audible", epoch }),
+        onFiller: offer({ _tag: "Audible", epoch, filler: true }),
+        onEnding: offer({ _tag: "Ending", epoch })
+      }
     }
-    if (cue._tag === "Answer") answering.set(epoch, cue.text)
+    gaveUp = cue._tag === "GiveUp"
+    const fillerWanted = Deferred.makeUnsafe<void>()
+    if (cue._tag === "Answer") {
+      answering.set(epoch, cue.text)
+      fillers.set(epoch, fillerWanted)
+    }
     const speaking =
       cue._tag === "Answer"
         ? reply({
             ...options,
+            fillerWanted: Deferred.await(fillerWanted),
             words: answerWords({
               model,
               tools,
@@ -238,22 +280,27 @@ export const openSession = Effect.fnUntraced(function* (
       epoch,
       speaking.pipe(
         Effect.catchCause((cause) =>
-          Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError("A reply failed", cause)
+          Effect.as(Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError("A reply failed", cause), {
+            said: false
+          })
         ),
-        Effect.andThen(offer({ _tag: "Finished", epoch }))
+        Effect.flatMap(({ said }) =>
+          offer(said ? { _tag: "Finished", epoch } : { _tag: "Finished", epoch, failed: true })
+        )
       )
     )
   })
 
   /** Writes down what was said once a reply is off the line. */
   const endReply = Effect.fnUntraced(function* (epoch: number, record: boolean) {
-    const heard = yield* playout.stop(epoch)
+    const { answer, ...heard } = yield* playout.stop(epoch)
     const question = answering.get(epoch)
     answering.delete(epoch)
+    fillers.delete(epoch)
     if (record) {
       history = said(history, ...(question === undefined ? [] : [{ role: "user" as const, text: question }]), {
         role: "assistant",
-        text: heard.text
+        text: answer
       })
     }
     if (record || heard.playedMs > 0) yield* tell({ _tag: "Heard", epoch, ...heard })
@@ -281,10 +328,15 @@ export const openSession = Effect.fnUntraced(function* (
         )
       case "ReplyHeld":
         return playout.hold(output.epoch)
+      case "FillerWanted":
+        return Effect.sync(() => {
+          const wanted = fillers.get(output.epoch)
+          if (wanted !== undefined) Deferred.doneUnsafe(wanted, Effect.void)
+        })
       case "PauseLimitWanted":
         return Effect.asVoid(FiberSet.run(background, judgePause(output)))
       case "HangUp":
-        return Effect.asVoid(Deferred.succeed(ended, undefined))
+        return Effect.asVoid(Deferred.succeed(ended, gaveUp ? "agent gave up" : "agent hung up"))
       case "TurnStarted":
       case "TurnEnded":
       case "TurnDropped":
@@ -299,9 +351,11 @@ export const openSession = Effect.fnUntraced(function* (
       if (pieces.length > 0) yield* recognise(pieces)
     }
     const current = input._tag === "Finished" && turns.reply?.epoch === input.epoch
+    // One that was made on a guess and came to nothing answers nothing that was said.
+    const guessed = turns.reply?.phase === "speculative"
     const [next, outputs] = decide(turns, input)
     turns = next
-    if (current) yield* endReply(input.epoch, true)
+    if (current) yield* endReply(input.epoch, !guessed)
     for (const output of outputs) {
       yield* tell({ _tag: "Decided", output })
       yield* perform(output)

@@ -41,14 +41,20 @@ const factor: Readonly<Record<Completeness, number>> = {
 
 const wordSet = (words: string): ReadonlySet<string> => new Set(words.split(" "))
 
-/** Words nobody ends a sentence on, hesitation included. */
+/** Words nobody ends a sentence on, hesitation included, whatever a recogniser puts behind them. */
 const trailing = wordSet(
-  "and or but so because cause if when while since although unless until that which who whose where than then as like " +
-    "the a an my your his her our their its this these those some any every each " +
-    "to of for from with without about into onto between at in on by via per " +
+  "and or but because cause if while although unless whose than " +
+    "the a an my your our their its every " +
+    "to of for from with into onto between at via per " +
+    "i'm i'd i'll i've you're we're they're there's let's gonna wanna very " +
+    "um uh er erm hmm basically"
+)
+
+/** Words few sentences end on: a full stop behind them says that this one does. */
+const seldomLast = wordSet(
+  "so when since until that which who where then as like his her this these those some any each without about in on by " +
     "is are was were am be been will would can could should may might must shall do does did have has had not " +
-    "i i'm i'd i'll i've you you're we we're they they're it's there's let's gonna wanna very really just also maybe " +
-    "um uh er erm hmm well actually basically"
+    "i you we they it's really just also maybe well actually"
 )
 
 const yesNo = wordSet(
@@ -124,13 +130,19 @@ export const completeness = (text: string, agentSaid: string): Completeness => {
   const trimmed = text.trim()
   const dictated = dictation(words, agentSaid)
   if (dictated === "going on") return "dictating"
-  if (words.length <= 4 && yesNo.has(words[0] ?? "") && (words.length === 1 || !trailing.has(last))) {
+  if (
+    words.length <= 4 &&
+    yesNo.has(words[0] ?? "") &&
+    (words.length === 1 || !(trailing.has(last) || seldomLast.has(last)))
+  ) {
     return asksYesNo.test(agentSaid.trim()) ? "short answer" : "complete"
   }
   if (/[,;:\u2014-]$|\.\.\.$|…$/u.test(trimmed)) return "unfinished"
+  const stopped = /[.?!。！？]["')\]]*$/u.test(trimmed)
   if (trailing.has(last) && !/[?!]$/u.test(trimmed)) return "unfinished"
+  if (seldomLast.has(last) && !/[?!]$/u.test(trimmed)) return stopped ? "open" : "unfinished"
   if (dictated === "all there") return "complete"
-  return /[.?!。！？]["')\]]*$/u.test(trimmed) ? "complete" : "open"
+  return stopped ? "complete" : "open"
 }
 
 /** What was learned of a caller's pauses inside turns, in milliseconds. */

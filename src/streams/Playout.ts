@@ -4,7 +4,10 @@ import { BYTES_PER_MS, FRAME_BYTES } from "../schema/Audio.ts"
 import * as Frames from "./Frames.ts"
 import { heardText, type SpokenSentence } from "./Heard.ts"
 
-/** A piece of a reply as it goes down the line. `sentence` counts from 0 and never decreases. */
+/** Number of what is said ahead of a reply and is no part of it. */
+export const FILLER = -1
+
+/** A piece of a reply as it goes down the line. `sentence` counts from 0, or from {@link FILLER}, and never decreases. */
 export interface ReplyAudio {
   readonly sentence: number
   readonly mulaw: Uint8Array
@@ -20,6 +23,8 @@ export interface PlayoutSettings {
   readonly markGraceMs: number
   /** Rest of a reply that counts as its ending: what is said over it answers it. */
   readonly endingMs: number
+  /** Synthesised audio that may wait for its time; synthesis waits beyond it. */
+  readonly backlogMs: number
 }
 
 /** A lead that outlasts the event loop's and the network's jitter and is gone in a quarter of a second. */
@@ -27,12 +32,14 @@ export const defaultPlayoutSettings: PlayoutSettings = {
   leadMs: 200,
   messageMs: 100,
   markGraceMs: 1000,
-  endingMs: 1000
+  endingMs: 1000,
+  backlogMs: 10_000
 }
 
 /** What the carrier is to be sent. */
 export interface PlayoutWire {
-  readonly media: (mulaw: Uint8Array) => Effect.Effect<void>
+  /** Audio, and when it will be played by our reckoning: on the Clock's monotonic time, in milliseconds. */
+  readonly media: (mulaw: Uint8Array, playsAtMs: number) => Effect.Effect<void>
   readonly mark: (name: string) => Effect.Effect<void>
   readonly clear: Effect.Effect<void>
 }
@@ -41,6 +48,8 @@ export interface PlayoutWire {
 export interface HeardReply {
   /** What the caller heard. */
   readonly text: string
+  /** That without a filler, which is no part of the reply. */
+  readonly answer: string
   /** All that went to synthesis. */
   readonly generated: string
   /** How much of its audio was played, in milliseconds. */
@@ -49,9 +58,9 @@ export interface HeardReply {
 
 /** One reply on its way to the caller. */
 export interface ReplyPlayout {
-  /** Whether any of it went to the caller. */
+  /** Whether any of it went to the caller; a filler is no part of it. */
   readonly isAudible: () => boolean
-  /** Tells what sentence number `index` says, before its audio comes. */
+  /** Tells what sentence number `index`, or the filler, says, before its audio comes. */
   readonly sentence: (index: number, text: string) => void
   /**
    * Sends the audio and waits until the caller has heard it to its end.
@@ -63,8 +72,10 @@ export interface ReplyPlayout {
 
 /** What is told of a reply while it is played. */
 export interface PlayoutNews {
-  /** The first audio was sent. */
+  /** The first audio was sent; not that of a filler. */
   readonly onAudible: Effect.Effect<void>
+  /** A filler was sent. */
+  readonly onFiller?: Effect.Effect<void>
   /** All of its audio is there, and no more than {@link PlayoutSettings.endingMs} of it is left to be heard. */
   readonly onEnding: Effect.Effect<void>
 }
@@ -89,6 +100,7 @@ export interface Playout {
 /** Everything known of a reply that is not over. */
 interface Track {
   readonly epoch: number
+  readonly filler: { text: string; bytes: number; sentBytes: number }
   readonly texts: Array<string>
   /** Bytes received of each sentence. */
   readonly received: Array<number>
@@ -97,10 +109,14 @@ interface Track {
   allPlayed: boolean
   ending: boolean
   readonly gate: Latch.Latch
+  /** Open while there is room for more audio. */
+  readonly room: Latch.Latch
   readonly ended: Deferred.Deferred<void>
 }
 
-const emptyHeard: HeardReply = { text: "", generated: "", playedMs: 0 }
+const emptyHeard: HeardReply = { text: "", answer: "", generated: "", playedMs: 0 }
+
+const spoken = (...texts: ReadonlyArray<string>): string => texts.filter((text) => text !== "").join(" ")
 
 const endMark = (epoch: number): string => `${epoch}:end`
 
@@ -138,9 +154,12 @@ export const makePlayout = Effect.fnUntraced(function* (wire: PlayoutWire, setti
       bytes: current.received[index] ?? 0,
       complete: current.allReceived || (index < last && current.received[index + 1] !== undefined)
     }))
+    const { bytes, text } = current.filler
+    const answer = heardText(sentences, played - bytes)
     return {
-      text: heardText(sentences, played),
-      generated: current.texts.join(" "),
+      text: spoken(heardText([{ text, bytes, complete: true }], played), answer),
+      answer,
+      generated: spoken(bytes === 0 ? "" : text, ...current.texts),
       playedMs: Math.round(played / BYTES_PER_MS)
     }
   }
@@ -151,9 +170,16 @@ export const makePlayout = Effect.fnUntraced(function* (wire: PlayoutWire, setti
       return wire.mark(name)
     })
 
-  const leftMs = (current: Track): number =>
-    (current.received.reduce((sum, bytes) => sum + bytes, 0) - current.sentBytes) / BYTES_PER_MS +
-    Math.max(0, lineEndsMs - nowMs())
+  /** Audio that was received and not sent. */
+  const backlogMs = (current: Track): number =>
+    (current.received.reduce((sum, bytes) => sum + bytes, current.filler.bytes) - current.sentBytes) / BYTES_PER_MS
+
+  const leftMs = (current: Track): number => backlogMs(current) + Math.max(0, lineEndsMs - nowMs())
+
+  const keepRoom = (current: Track): void => {
+    if (backlogMs(current) < settings.backlogMs) current.room.openUnsafe()
+    else current.room.closeUnsafe()
+  }
 
   const nearEnd = (current: Track, news: PlayoutNews) =>
     Effect.suspend(() => {
@@ -162,7 +188,7 @@ export const makePlayout = Effect.fnUntraced(function* (wire: PlayoutWire, setti
       return news.onEnding
     })
 
-  const send = Effect.fnUntraced(function* (current: Track, message: Uint8Array, news: PlayoutNews) {
+  const send = Effect.fnUntraced(function* (current: Track, message: Uint8Array, filler: boolean, news: PlayoutNews) {
     for (;;) {
       yield* current.gate.await
       const aheadMs = lineEndsMs - nowMs()
@@ -171,11 +197,14 @@ export const makePlayout = Effect.fnUntraced(function* (wire: PlayoutWire, setti
       // Held meanwhile, perhaps: ask the gate again.
     }
     if (tracks.get(current.epoch) !== current) return yield* Effect.interrupt
-    const first = current.sentBytes === 0
+    const first = current.sentBytes === (filler ? 0 : current.filler.sentBytes)
     current.sentBytes += message.length
-    lineEndsMs = Math.max(lineEndsMs, nowMs()) + message.length / BYTES_PER_MS
-    yield* wire.media(message)
-    if (first) yield* news.onAudible
+    if (filler) current.filler.sentBytes += message.length
+    const playsAtMs = Math.max(lineEndsMs, nowMs())
+    lineEndsMs = playsAtMs + message.length / BYTES_PER_MS
+    keepRoom(current)
+    yield* wire.media(message, playsAtMs)
+    if (first) yield* filler ? (news.onFiller ?? Effect.void) : news.onAudible
     if (current.allReceived && leftMs(current) <= settings.endingMs) yield* nearEnd(current, news)
   })
 
@@ -183,6 +212,7 @@ export const makePlayout = Effect.fnUntraced(function* (wire: PlayoutWire, setti
     Effect.sync((): ReplyPlayout => {
       const current: Track = {
         epoch,
+        filler: { text: "", bytes: 0, sentBytes: 0 },
         texts: [],
         received: [],
         allReceived: false,
@@ -190,13 +220,20 @@ export const makePlayout = Effect.fnUntraced(function* (wire: PlayoutWire, setti
         allPlayed: false,
         ending: false,
         gate: Latch.makeUnsafe(false),
+        room: Latch.makeUnsafe(true),
         ended: Deferred.makeUnsafe()
       }
       tracks.set(epoch, current)
 
-      const receive = (piece: ReplyAudio): void => {
+      const receive = (piece: ReplyAudio): Effect.Effect<void> => {
+        if (piece.sentence === FILLER) {
+          current.filler.bytes += piece.mulaw.length
+          return Effect.void
+        }
         for (let index = current.received.length; index <= piece.sentence; index++) current.received.push(0)
         current.received[piece.sentence] = (current.received[piece.sentence] ?? 0) + piece.mulaw.length
+        keepRoom(current)
+        return Effect.asVoid(current.room.await)
       }
 
       const play = Effect.fnUntraced(function* <E, R>(audio: Stream.Stream<ReplyAudio, E, R>, news: PlayoutNews) {
@@ -204,23 +241,24 @@ export const makePlayout = Effect.fnUntraced(function* (wire: PlayoutWire, setti
         let carry = Frames.initial
         let sentence = 0
         yield* audio.pipe(
-          Stream.tap((piece) => Effect.sync(() => receive(piece))),
+          Stream.tap((piece) => Effect.suspend(() => receive(piece))),
           Stream.onEnd(Effect.sync(() => (current.allReceived = true))),
-          Stream.buffer({ capacity: bufferedPieces }),
+          Stream.buffer({ capacity: "unbounded" }),
           Stream.runForEach((piece) =>
             Effect.gen(function* () {
               const [rest, frames] = Frames.step(carry, piece.mulaw)
               carry = rest
               for (const message of frames.flatMap((whole) => messagesOf(whole, messageBytes))) {
-                yield* send(current, message, news)
+                yield* send(current, message, piece.sentence === FILLER, news)
                 // The message that went out holds the end of what came before this piece.
                 if (piece.sentence > sentence) yield* sendMark(`${epoch}:${sentence}`)
-                sentence = piece.sentence
+                sentence = Math.max(sentence, piece.sentence)
               }
             })
           )
         )
-        for (const message of Frames.end(carry)) yield* send(current, message, news)
+        const onlyFiller = current.received.length === 0
+        for (const message of Frames.end(carry)) yield* send(current, message, onlyFiller, news)
         if (current.sentBytes === 0) return
         yield* nearEnd(current, news)
         yield* sendMark(endMark(epoch))
@@ -235,8 +273,11 @@ export const makePlayout = Effect.fnUntraced(function* (wire: PlayoutWire, setti
       })
 
       return {
-        isAudible: () => current.sentBytes > 0,
-        sentence: (index, text) => void (current.texts[index] = text),
+        isAudible: () => current.sentBytes > current.filler.sentBytes,
+        sentence: (index, text) => {
+          if (index === FILLER) current.filler.text = text
+          else current.texts[index] = text
+        },
         play
       }
     })
@@ -281,9 +322,6 @@ export const makePlayout = Effect.fnUntraced(function* (wire: PlayoutWire, setti
 
   return { begin, release, hold, stop, marked } satisfies Playout
 })
-
-/** Pieces of synthesised audio kept while they wait for their time; synthesis waits when they are full. */
-const bufferedPieces = 512
 
 /** A mark later than this tells of trouble on the line, not of its length. */
 const maxLagMs = 1000

@@ -26,6 +26,10 @@ export interface Turn {
   readonly speculations: number
   /** Pause that ends it, if that was judged. */
   readonly pauseLimitMs: number | undefined
+  /** When there was news of its words last. */
+  readonly wordsAtMs: number
+  /** Its words have just changed: nothing is concluded from them before the pause is judged anew, or the next window. */
+  readonly unjudged: boolean
 }
 
 /**
@@ -49,6 +53,8 @@ export interface Reply {
   readonly answers: Turn | undefined
   /** A tool is running for it. */
   readonly tool: boolean
+  /** The caller was told that it is coming. */
+  readonly filled: boolean
   /** The call ends when it was heard. */
   readonly last: boolean
 }
@@ -70,6 +76,8 @@ export interface TurnTakingState {
   /** How often the caller was asked whether they are still there. */
   readonly idlePrompts: number
   readonly warned: boolean
+  /** Replies that came to nothing, and turns whose words could not be had, since the last answer that was heard. */
+  readonly failures: number
   readonly nextTurn: number
   readonly nextSegment: number
   readonly nextEpoch: number
@@ -87,6 +95,7 @@ export const initial: TurnTakingState = {
   quietSinceMs: 0,
   idlePrompts: 0,
   warned: false,
+  failures: 0,
   nextTurn: 1,
   nextSegment: 1,
   nextEpoch: 1
@@ -178,7 +187,7 @@ export const startReply =
         {
           ...state,
           nextEpoch: state.nextEpoch + 1,
-          reply: { epoch: state.nextEpoch, phase, held: false, cue, answers, tool: false, last }
+          reply: { epoch: state.nextEpoch, phase, held: false, cue, answers, tool: false, filled: false, last }
         },
         [{ _tag: "ReplyStarted", epoch: state.nextEpoch, cue }]
       ],
@@ -200,6 +209,15 @@ export const resumeReply = (state: TurnTakingState): Step =>
 /** A new turn without any speech yet. */
 export const newTurn = (state: TurnTakingState, atMs: number): readonly [TurnTakingState, Turn, TurnOutput] => [
   { ...state, nextTurn: state.nextTurn + 1 },
-  { id: state.nextTurn, speechMs: 0, pausedAtMs: atMs, segments: [], speculations: 0, pauseLimitMs: undefined },
+  {
+    id: state.nextTurn,
+    speechMs: 0,
+    pausedAtMs: atMs,
+    segments: [],
+    speculations: 0,
+    pauseLimitMs: undefined,
+    wordsAtMs: atMs,
+    unjudged: false
+  },
   { _tag: "TurnStarted", turn: state.nextTurn, atMs }
 ]

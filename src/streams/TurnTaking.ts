@@ -33,6 +33,9 @@ export { initial, type TurnTakingState } from "./TurnState.ts"
 /** Words that make a barge-in when nothing was loud enough to hold the agent's audio. */
 const SOFT_WORDS = 2
 
+/** No guess is made longer than this before the turn can end, in milliseconds: by then any answer is there. */
+const SPECULATION_LEAD_MS = 900
+
 // ---------------------------------------------------------------------------------------------------------------
 // over the agent: is it a barge-in?
 // ---------------------------------------------------------------------------------------------------------------
@@ -44,6 +47,10 @@ const profileOf = (settings: TurnSettings, reply: Reply | undefined): BargeInPro
     return settings.bargeIn[reply.tool ? "tool" : "thinking"]
   return settings.bargeIn[reply.cue._tag === "Greeting" ? "greeting" : "speaking"]
 }
+
+/** Whether a reply is said to its end whatever the caller says. */
+const isUninterruptible = (settings: TurnSettings, { cue }: Reply): boolean =>
+  cue._tag === "GiveUp" || settings.uninterruptible.has(cue._tag)
 
 /** The caller speaks while a reply is on its way: what becomes of the reply? */
 const overlap =
@@ -59,7 +66,7 @@ const overlap =
       const meant = kind === "words" || kind === "command" || (state.voiced && voicedIn(fresh) >= confirmMs)
       return meant ? stopReply("caller went on")(state) : stay(state)
     }
-    if (settings.uninterruptible.has(reply.cue._tag)) return stay(state)
+    if (isUninterruptible(settings, reply)) return stay(state)
     if (kind === "command") return stopReply("barge-in")(state)
     if (kind === "words" && (reply.held || countWords(words) >= SOFT_WORDS)) return stopReply("barge-in")(state)
     if (reply.phase === "thinking") return stay(state)
@@ -159,7 +166,11 @@ const speculate =
       text === "" ||
       turn.speculations >= settings.speculationsPerTurn ||
       turn.speechMs > settings.speculationMaxSpeechMs ||
-      state.nowMs - turn.pausedAtMs < settings.speculationPauseMs
+      turn.unjudged ||
+      // Words that were known before the pause are not the last ones: recognition is a little behind.
+      (turn.wordsAtMs < turn.pausedAtMs && turn.segments.some((segment) => !segment.settled)) ||
+      state.nowMs - turn.pausedAtMs <
+        Math.max(settings.speculationPauseMs, pauseLimit(settings, turn) - SPECULATION_LEAD_MS)
     if (unlikely) return stay(state)
     const guessed: Turn = { ...turn, speculations: turn.speculations + 1 }
     return startReply({ _tag: "Answer", text }, guessed, "speculative")({ ...state, turn: guessed })
@@ -188,7 +199,7 @@ const endTurn =
   (state: TurnTakingState): Step => {
     const { reply, turn } = state
     if (turn === undefined || state.voiced) return stay(state)
-    if (!atOnce && state.nowMs - turn.pausedAtMs < pauseLimit(settings, turn)) return stay(state)
+    if (!atOnce && (turn.unjudged || state.nowMs - turn.pausedAtMs < pauseLimit(settings, turn))) return stay(state)
     if (turn.segments.some((segment) => !segment.settled)) return stay(state)
 
     const text = wordsOf(turn.segments)
@@ -200,7 +211,7 @@ const endTurn =
       if (kind === "none" && cue._tag === "Answer") return dropTurn(state, turn, "no words")
       // "Yes" over the last of a question answers it; over the middle of an explanation it means: go on.
       if (kind === "backchannel" && reply.phase !== "ending") return dropTurn(state, turn, "backchannel")
-      if (settings.uninterruptible.has(reply.cue._tag)) return stay(state)
+      if (isUninterruptible(settings, reply)) return stay(state)
     }
 
     const ended: TurnOutput = {
@@ -225,8 +236,19 @@ const endTurn =
                 ? "caller went on"
                 : "barge-in"
           )(over)
-    return chain(stopped, (state) => [state, [ended]], startReply(cue, turn, "thinking"))
+    const told = chain(stopped, (state) => [state, [ended]])
+    return cue._tag === "AskAgain"
+      ? chain(told, (state) => failed(settings, state, startReply(cue, turn, "thinking")))
+      : chain(told, startReply(cue, turn, "thinking"))
   }
+
+/** Something came to nothing through our own fault: goes on with `next`, or says goodbye when it was too often. */
+const failed = (settings: TurnSettings, state: TurnTakingState, next: (state: TurnTakingState) => Step): Step => {
+  const counted = { ...state, failures: state.failures + 1 }
+  return settings.maxFailures > 0 && counted.failures >= settings.maxFailures
+    ? startReply({ _tag: "GiveUp" }, undefined, "thinking", true)(counted)
+    : next(counted)
+}
 
 /** Everything that a pause, or news about the words, may bring about. */
 const consider = (settings: TurnSettings, state: TurnTakingState): Step =>
@@ -245,10 +267,12 @@ const learnWords = (
 ): Step => {
   const { turn } = state
   if (turn?.segments.some((segment) => segment.id === id && !segment.settled) !== true) return stay(state)
-  const informed = changeSegment(turn, id, change)
-  const text = wordsOf(informed.segments)
+  const changed = changeSegment(turn, id, change)
+  const text = wordsOf(changed.segments)
+  const isNew = text !== wordsOf(turn.segments)
+  const informed: Turn = { ...changed, wordsAtMs: state.nowMs, unjudged: turn.unjudged || isNew }
   const wanted: ReadonlyArray<TurnOutput> =
-    text === wordsOf(turn.segments)
+    !isNew
       ? []
       : [
           {
@@ -289,6 +313,9 @@ const typed = (settings: TurnSettings, state: TurnTakingState, text: string, rea
   )
 }
 
+const isStoppedByKeys = (reply: Reply | undefined): boolean =>
+  (reply?.phase === "audible" || reply?.phase === "ending") && reply.cue._tag !== "GiveUp"
+
 const keyed =
   (settings: TurnSettings) =>
   (state: TurnTakingState): Step =>
@@ -305,11 +332,21 @@ const keyed =
 // nobody says anything, or the call has lasted too long
 // ---------------------------------------------------------------------------------------------------------------
 
+/** Tells a caller who waits for an answer that it is coming. */
+const fillSilence = (settings: TurnSettings, state: TurnTakingState): Step => {
+  const { reply } = state
+  if (settings.fillerMs === 0 || reply?.phase !== "thinking" || reply.cue._tag !== "Answer") return stay(state)
+  if (reply.filled || reply.held || reply.answers === undefined) return stay(state)
+  return state.nowMs - reply.answers.pausedAtMs < settings.fillerMs
+    ? stay(state)
+    : [{ ...state, reply: { ...reply, filled: true } }, [{ _tag: "FillerWanted", epoch: reply.epoch }]]
+}
+
 const idle = (settings: TurnSettings, state: TurnTakingState): Step => {
   if (state.keys !== undefined) {
     return state.nowMs - state.keys.sinceMs >= settings.keyPauseMs ? keyed(settings)(state) : stay(state)
   }
-  if (state.reply !== undefined) return stay(state)
+  if (state.reply !== undefined) return fillSilence(settings, state)
   if (settings.maxCallMs > 0 && !state.warned && state.nowMs >= settings.maxCallMs - settings.callWarningMs) {
     return startReply({ _tag: "TimeWarning" }, undefined, "thinking")({ ...state, warned: true })
   }
@@ -335,10 +372,27 @@ const timeUp =
 // the reducer
 // ---------------------------------------------------------------------------------------------------------------
 
+/** A reply is over. One that came to nothing is apologised for, unless the caller is saying something already. */
+const finished = (settings: TurnSettings, state: TurnTakingState, reply: Reply, inVain: boolean): Step => {
+  const over: TurnTakingState = { ...state, reply: undefined, quietSinceMs: state.nowMs }
+  if (reply.last) return [over, [{ _tag: "HangUp" }]]
+  if (!inVain) return consider(settings, over)
+  if (reply.phase === "speculative") {
+    // Asked once more when the turn is over, and not before.
+    const turn = over.turn === undefined ? undefined : { ...over.turn, speculations: settings.speculationsPerTurn }
+    return consider(settings, { ...over, turn })
+  }
+  return failed(settings, over, (state) =>
+    reply.cue._tag === "Answer" && state.turn === undefined
+      ? startReply({ _tag: "Apology" }, undefined, "thinking")(state)
+      : consider(settings, state)
+  )
+}
+
 /** A reply is heard. A caller who had begun to add something to what it answers has a turn of their own now. */
 const audible = (state: TurnTakingState): Step => {
   const { reply, turn } = state
-  if (reply === undefined) return stay(state)
+  if (reply?.phase !== "thinking") return stay(state)
   const heard = { ...reply, phase: "audible" as const, answers: undefined }
   if (turn === undefined || reply.answers?.id !== turn.id) return stay({ ...state, reply: heard })
   const [next, own, started] = newTurn({ ...state, reply: heard }, turn.pausedAtMs)
@@ -346,9 +400,14 @@ const audible = (state: TurnTakingState): Step => {
   return [{ ...next, turn: { ...own, segments, speechMs: voicedIn(segments), pausedAtMs: turn.pausedAtMs } }, [started]]
 }
 
+/** Answers can be had after all. */
+const heardAnswer = (state: TurnTakingState, { cue }: Reply): TurnTakingState =>
+  cue._tag === "Answer" && state.failures > 0 ? { ...state, failures: 0 } : state
+
 const window = (settings: TurnSettings, before: TurnTakingState, atMs: number, probability: number): Step => {
   const loudRun = probability > profileOf(settings, before.reply).prob ? before.loudRun + 1 : 0
-  const state: TurnTakingState = { ...before, nowMs: atMs + WINDOW_MS, loudRun }
+  const judged = before.turn?.unjudged === true ? { ...before.turn, unjudged: false } : before.turn
+  const state: TurnTakingState = { ...before, nowMs: atMs + WINDOW_MS, loudRun, turn: judged }
   if (!state.voiced) {
     if (probability > settings.speechStartProb)
       return chain(onset(settings, state, atMs, probability), overlap(settings))
@@ -384,7 +443,7 @@ export const step =
         return learnWords(settings, state, input.segment, (segment) => ({ ...segment, settled: true, failed: true }))
       case "PauseLimit":
         return state.turn?.id === input.turn
-          ? consider(settings, { ...state, turn: { ...state.turn, pauseLimitMs: input.ms } })
+          ? consider(settings, { ...state, turn: { ...state.turn, pauseLimitMs: input.ms, unjudged: false } })
           : stay(state)
       case "Typed":
         return typed(settings, state, input.text, "barge-in")
@@ -392,12 +451,14 @@ export const step =
         const keys = { digits: (state.keys?.digits ?? "") + input.digit, sinceMs: state.nowMs }
         return chain(
           stay({ ...state, keys }),
-          state.reply?.phase === "audible" || state.reply?.phase === "ending" ? stopReply("key pressed") : stay,
+          isStoppedByKeys(state.reply) ? stopReply("key pressed") : stay,
           input.digit === "#" ? keyed(settings) : stay
         )
       }
       case "Audible":
-        return state.reply?.epoch === input.epoch && state.reply.phase === "thinking" ? audible(state) : stay(state)
+        return state.reply?.epoch === input.epoch
+          ? audible(input.filler === true ? state : heardAnswer(state, state.reply))
+          : stay(state)
       case "Tool":
         return state.reply?.epoch === input.epoch
           ? stay({ ...state, reply: { ...state.reply, tool: input.running } })
@@ -406,11 +467,10 @@ export const step =
         return state.reply?.epoch === input.epoch && state.reply.phase === "audible"
           ? stay({ ...state, reply: { ...state.reply, phase: "ending" } })
           : stay(state)
-      case "Finished": {
-        if (state.reply?.epoch !== input.epoch) return stay(state)
-        const over: TurnTakingState = { ...state, reply: undefined, quietSinceMs: state.nowMs }
-        return state.reply.last ? [over, [{ _tag: "HangUp" }]] : consider(settings, over)
-      }
+      case "Finished":
+        return state.reply?.epoch === input.epoch
+          ? finished(settings, state, state.reply, input.failed === true)
+          : stay(state)
     }
   }
 

@@ -1,5 +1,6 @@
 /** What was seen of a call on both ends in, what a test asks about it out: conversation, replies, latencies, timeline. Pure; holds no call. */
 import { type CallEvent } from "../schema/CallEvent.ts"
+import { type ReplyCue } from "../schema/Turn.ts"
 import * as TurnLatency from "../streams/TurnLatency.ts"
 import { type WordsHeard, wordsHeardIn } from "./HeardWords.ts"
 import { type LanguageModelRequest } from "./ScriptedLanguageModel.ts"
@@ -12,6 +13,8 @@ export interface CallRemains {
   readonly doneAfterMs: number | undefined
   /** Fibers of the agent's side that were still there after that. */
   readonly fibers: number
+  /** Sockets to services that were; in virtual time there are none. */
+  readonly sockets: number
 }
 
 /** A line of the log. */
@@ -29,6 +32,8 @@ export interface Said {
 /** A reply that the caller heard something of, or was to. */
 export interface ReplyReport {
   readonly epoch: number
+  /** What it was to say; undefined if that was never told. */
+  readonly cue: ReplyCue["_tag"] | undefined
   /** When its first audio was sent, in milliseconds of line time; undefined: never. */
   readonly audibleMs: number | undefined
   /** What the agent wanted to say. */
@@ -82,10 +87,19 @@ const latenciesOf = (events: ReadonlyArray<CallEvent>): ReadonlyArray<TurnLatenc
   return latencies
 }
 
+const unknownReply: ReplyReport = {
+  epoch: 0,
+  cue: undefined,
+  audibleMs: undefined,
+  generated: "",
+  heard: undefined,
+  stopped: false
+}
+
 const repliesOf = (events: ReadonlyArray<CallEvent>): ReadonlyArray<ReplyReport> => {
   const replies = new Map<number, ReplyReport>()
   const change = (epoch: number, change: (reply: ReplyReport) => Partial<ReplyReport>): void => {
-    const reply = replies.get(epoch) ?? { epoch, audibleMs: undefined, generated: "", heard: undefined, stopped: false }
+    const reply = replies.get(epoch) ?? { ...unknownReply, epoch }
     replies.set(epoch, { ...reply, ...change(reply) })
   }
   for (const event of events) {
@@ -101,6 +115,7 @@ const repliesOf = (events: ReadonlyArray<CallEvent>): ReadonlyArray<ReplyReport>
         break
       case "Decided": {
         const { output } = event
+        if (output._tag === "ReplyStarted") change(output.epoch, () => ({ cue: output.cue._tag }))
         if (output._tag === "ReplyStopped") change(output.epoch, () => ({ stopped: true }))
         break
       }

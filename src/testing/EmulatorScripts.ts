@@ -44,7 +44,9 @@ const commitFault = (fault: SpeechToTextFault | undefined): SttCommitFault | und
     case "twice":
       return SttCommitFault.Twice()
     case "fail":
-      return fault.reason === "Disconnected" ? SttCommitFault.Cut() : SttCommitFault.FailItem({ error: wireError(fault.reason) })
+      return fault.reason === "Disconnected"
+        ? SttCommitFault.Cut()
+        : SttCommitFault.FailItem({ error: wireError(fault.reason) })
   }
 }
 

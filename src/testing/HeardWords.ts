@@ -18,7 +18,7 @@ const GAP = 10 * BYTES_PER_MS
 const compact = (track: Int16Array): Int16Array => {
   const samples = new Int16Array(track.length)
   let length = 0
-  for (let from = 0; from < track.length; ) {
+  for (let from = 0; from < track.length;) {
     let until = from
     while (until < track.length && track[until] === 0) until++
     const start = until - from >= GAP ? until : from

@@ -1,8 +1,9 @@
 /** A finished call in, what must never happen in one and did out; each in a sentence for a person. Pure; knows limits, not how the agent keeps them. */
 import { BYTES_PER_MS } from "../schema/Audio.ts"
+import { defaultTurnSettings } from "../schema/TurnSettings.ts"
 import { AUDIBLE } from "./AgentVoice.ts"
 import { type CallReport } from "./CallReport.ts"
-import { entriesOf } from "./Timeline.ts"
+import { entriesOf, type Stretch } from "./Timeline.ts"
 import { wordsOf } from "./WordSound.ts"
 
 /** What a call may do at most. Milliseconds. */
@@ -13,12 +14,20 @@ export interface Limits {
   readonly reactionMs: number
   /** From the end of what the caller says until the agent is heard, whatever fails. */
   readonly silenceMs: number
+  /** What the agent says to its end whatever the caller says. */
+  readonly uninterruptible: ReadonlySet<string>
   /** Words by which history may differ from what was heard of a reply that did not come to its end. */
   readonly historyWords: number
 }
 
 /** What Parley keeps to with its usual settings. */
-export const defaultLimits: Limits = { doneMs: 1000, reactionMs: 900, silenceMs: 15_000, historyWords: 2 }
+export const defaultLimits: Limits = {
+  doneMs: 1000,
+  reactionMs: 600,
+  silenceMs: 25_000,
+  uninterruptible: new Set<string>(["GiveUp", ...defaultTurnSettings.uninterruptible]),
+  historyWords: 2
+}
 
 /** Something that must not happen. */
 export interface Violation {
@@ -31,16 +40,20 @@ export type Invariant = (report: CallReport, limits: Limits) => ReadonlyArray<st
 
 const at = (ms: number): string => `at ${(ms / 1000).toFixed(3)} s`
 
-/** The call ends, with nothing left over: no fiber, and so no timer and no socket that one of them holds. */
+/** The call ends, with nothing left over: no fiber, and so no timer, as timers wake fibers; and no socket. */
 export const endsCleanly: Invariant = ({ call, log, remains }, { doneMs }) => {
   const problems: Array<string> = []
   if (remains.doneAfterMs === undefined) problems.push("the agent's side was not done when the line was closed")
   else if (remains.doneAfterMs > doneMs) problems.push(`the agent's side was done ${remains.doneAfterMs} ms late`)
   if (remains.fibers !== 0) problems.push(`${remains.fibers} fibers were left over`)
+  if (remains.sockets !== 0) problems.push(`${remains.sockets} sockets were left open`)
   if (call.end._tag === "AgentHungUp" && call.end.code !== 1000) {
     problems.push(`the call broke with ${call.end.code}: ${call.end.reason}`)
   }
-  return [...problems, ...log.filter(({ level }) => level === "Error" || level === "Fatal").map(({ message }) => message)]
+  return [
+    ...problems,
+    ...log.filter(({ level }) => level === "Error" || level === "Fatal").map(({ message }) => message)
+  ]
 }
 
 /** The carrier has nothing to complain of. */
@@ -70,14 +83,31 @@ export const clearsForGood: Invariant = ({ call, timeline }) => {
   })
 }
 
+/** Stretches in which replies are heard that are said to their end. */
+const lastWords = ({ replies }: CallReport, { uninterruptible }: Limits): ReadonlyArray<Stretch> => {
+  const audible = replies.filter(({ audibleMs }) => audibleMs !== undefined)
+  return audible.flatMap(({ audibleMs: startMs, cue }, index) =>
+    startMs !== undefined && cue !== undefined && uninterruptible.has(cue)
+      ? [{ startMs, endMs: audible[index + 1]?.audibleMs ?? Number.POSITIVE_INFINITY }]
+      : []
+  )
+}
+
 /** Who keeps speaking is not spoken over. */
-export const yields: Invariant = ({ call }, { reactionMs }) => {
-  const track = call.recording.agent()
-  return call.utterances.flatMap(({ endMs, startMs, text }) => {
-    const heard = isAudibleBetween(track, startMs + reactionMs, endMs)
-    return heard === undefined
-      ? []
-      : [`the agent was heard ${at(heard)} over "${text}", which the caller had begun ${at(startMs)}`]
+export const yields: Invariant = (report, limits) => {
+  const track = report.call.recording.agent()
+  const exempt = lastWords(report, limits)
+  return report.call.utterances.flatMap(({ endMs, startMs, text }) => {
+    let fromMs = startMs + limits.reactionMs
+    for (;;) {
+      const heard = isAudibleBetween(track, fromMs, endMs)
+      if (heard === undefined) return []
+      const within = exempt.find((stretch) => heard >= stretch.startMs && heard < stretch.endMs)
+      if (within === undefined) {
+        return [`the agent was heard ${at(heard)} over "${text}", which the caller had begun ${at(startMs)}`]
+      }
+      fromMs = within.endMs
+    }
   })
 }
 
@@ -130,7 +160,9 @@ export const hearsEverything: Invariant = (report) => {
     .filter(({ endMs, startMs }) => endMs - startMs >= SPEECH_MS && endMs < call.recording.durationMs - OPEN_END_MS)
     .flatMap(({ startMs, text }) => {
       const missing = wordsOf(text).filter((word) => !words.has(word))
-      return missing.length === 0 ? [] : [`${JSON.stringify(missing)} of "${text}", said ${at(startMs)}, are in no turn`]
+      return missing.length === 0
+        ? []
+        : [`${JSON.stringify(missing)} of "${text}", said ${at(startMs)}, are in no turn`]
     })
 }
 

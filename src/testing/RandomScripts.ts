@@ -51,12 +51,10 @@ const diceOf = (seed: number): Dice => {
   }
 }
 
-const onsets = ["b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z"]
-const vowels = ["a", "e", "i", "o", "u"]
+const syllables = [..."bdfgklmnprstvz"].flatMap((onset) => [..."aeiou"].map((vowel) => onset + vowel))
 
 /** A word that means nothing, another one for each number. */
 const wordOf = (number: number): string => {
-  const syllables = onsets.flatMap((onset) => vowels.map((vowel) => onset + vowel))
   let word = ""
   for (let rest = number; word === "" || rest > 0; rest = Math.floor(rest / syllables.length)) {
     word += syllables[rest % syllables.length]
@@ -82,27 +80,32 @@ const backchannels = ["mm-hm", "yeah", "uh-huh"] as const
 const move = (dice: Dice, speak: Tongue): readonly [name: string, steps: CallerScript] => {
   const timeoutMs = 9000
   const sentence = () => spoken(speak(1, 7, 1))
-  const choices: readonly [() => readonly [string, CallerScript], ...ReadonlyArray<() => readonly [string, CallerScript]>] =
-    [
-      () => ["answers when the agent is done", [listen(dice.between(200, 600), { timeoutMs }), say(sentence())]],
-      () => ["answers when the agent is done", [listen(dice.between(200, 600), { timeoutMs }), say(sentence())]],
-      () => ["interrupts", [interrupt({ afterMs: dice.between(50, 2500), say: sentence(), timeoutMs })]],
-      () => ["interrupts", [interrupt({ afterMs: dice.between(50, 2500), say: sentence(), timeoutMs })]],
-      () => ["speaks when it likes", [pause(dice.between(0, 2500)), say(sentence())]],
-      () => [
-        "hesitates",
-        [
-          listen(300, { timeoutMs }),
-          say(spoken(speak(1, 3, 1).slice(0, -1))),
-          pause(dice.between(100, 1200)),
-          say(sentence())
-        ]
-      ],
-      () => ["says several sentences", [listen(300, { timeoutMs }), say(spoken(speak(1, 4, dice.between(2, 3))))]],
-      () => ["agrees", [interrupt({ afterMs: dice.between(100, 1500), say: spoken(dice.oneOf(backchannels)), timeoutMs })]],
-      () => ["presses keys", [listen(200, { timeoutMs }), press(dice.oneOf(["1", "42#", "0", "77"])), pause(1800)]],
-      () => ["is silent", [pause(dice.between(2000, 5000))]]
-    ]
+  const choices: readonly [
+    () => readonly [string, CallerScript],
+    ...ReadonlyArray<() => readonly [string, CallerScript]>
+  ] = [
+    () => ["answers when the agent is done", [listen(dice.between(200, 600), { timeoutMs }), say(sentence())]],
+    () => ["answers when the agent is done", [listen(dice.between(200, 600), { timeoutMs }), say(sentence())]],
+    () => ["interrupts", [interrupt({ afterMs: dice.between(50, 2500), say: sentence(), timeoutMs })]],
+    () => ["interrupts", [interrupt({ afterMs: dice.between(50, 2500), say: sentence(), timeoutMs })]],
+    () => ["speaks when it likes", [pause(dice.between(0, 2500)), say(sentence())]],
+    () => [
+      "hesitates",
+      [
+        listen(300, { timeoutMs }),
+        say(spoken(speak(1, 3, 1).slice(0, -1))),
+        pause(dice.between(100, 1200)),
+        say(sentence())
+      ]
+    ],
+    () => ["says several sentences", [listen(300, { timeoutMs }), say(spoken(speak(1, 4, dice.between(2, 3))))]],
+    () => [
+      "agrees",
+      [interrupt({ afterMs: dice.between(100, 1500), say: spoken(dice.oneOf(backchannels)), timeoutMs })]
+    ],
+    () => ["presses keys", [listen(200, { timeoutMs }), press(dice.oneOf(["1", "42#", "0", "77"])), pause(1800)]],
+    () => ["is silent", [pause(dice.between(2000, 5000))]]
+  ]
   return dice.oneOf(choices)()
 }
 
@@ -169,7 +172,10 @@ const badLine = (dice: Dice): readonly [names: ReadonlyArray<string>, impairment
     ["late marks", () => ({ marks: { delayMs: dice.between(10, 250) } })],
     ["lost marks", () => ({ marks: { lossRate: 0.3, duplicateRate: 0.2 } })],
     ["echo", () => ({ echo: { levelDb: -dice.between(20, 35), delayMs: dice.between(20, 200) } })],
-    ["noise", () => ({ noise: { kind: dice.oneOf(["white", "pink", "babble"] as const), snrDb: dice.between(12, 25) } })],
+    [
+      "noise",
+      () => ({ noise: { kind: dice.oneOf(["white", "pink", "babble"] as const), snrDb: dice.between(12, 25) } })
+    ],
     ["another clock", () => ({ clockSkewPpm: dice.between(-200, 200) })]
   ]
   const chosen = kinds.filter(() => dice.chance(0.25))

@@ -119,7 +119,11 @@ const finish = (reason: "stop" | "tool-calls", tokens: number): Part => ({
 const paced = (tokens: ReadonlyArray<string>, firstMs: number, perSecond: number): Stream.Stream<Part> =>
   Stream.fromIterable(tokens).pipe(
     Stream.mapEffect((delta, index) =>
-      Effect.as(Effect.sleep(index === 0 ? firstMs : Math.round(1000 / perSecond)), { type: "text-delta", id: "0", delta } as const)
+      Effect.as(Effect.sleep(index === 0 ? firstMs : Math.round(1000 / perSecond)), {
+        type: "text-delta",
+        id: "0",
+        delta
+      } as const)
     )
   )
 

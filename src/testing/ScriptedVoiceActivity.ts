@@ -28,9 +28,7 @@ const COUNT_LAG_MS = 500
 
 /** Whether the caller speaks during at least half of a window of line time. */
 const isSpeaking = ({ utterances }: GroundTruthState, atMs: number): boolean =>
-  utterances.some(
-    ({ endMs, startMs }) => Math.min(endMs, atMs + WINDOW_MS) - Math.max(startMs, atMs) >= WINDOW_MS / 2
-  )
+  utterances.some(({ endMs, startMs }) => Math.min(endMs, atMs + WINDOW_MS) - Math.max(startMs, atMs) >= WINDOW_MS / 2)
 
 /**
  * Scores by what the caller really says. A window does not tell when it was recorded: they are counted, from the moment

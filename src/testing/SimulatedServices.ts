@@ -15,7 +15,12 @@ import { defaultEndpointingSettings } from "../streams/Endpointing.ts"
 import { encodeMulaw } from "../streams/Mulaw.ts"
 import { type CallerScript, stepsOf } from "./CallerScript.ts"
 import { type GroundTruth } from "./GroundTruth.ts"
-import { type LanguageModelRequest, type LanguageModelScript, replyTo, scriptedLanguageModel } from "./ScriptedLanguageModel.ts"
+import {
+  type LanguageModelRequest,
+  type LanguageModelScript,
+  replyTo,
+  scriptedLanguageModel
+} from "./ScriptedLanguageModel.ts"
 import { scriptedSpeechToText, type SpeechToTextScript } from "./ScriptedSpeechToText.ts"
 import { scriptedTextToSpeech, speechOf, type TextToSpeechScript } from "./ScriptedTextToSpeech.ts"
 import { scriptedVoiceActivity, type VoiceActivityScript } from "./ScriptedVoiceActivity.ts"

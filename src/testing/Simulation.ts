@@ -1,5 +1,18 @@
 /** A caller's script and scripted services in, a whole phone call in virtual time out: who said and heard what when, and what is left over. Owns no services and no clock. */
-import { Clock, Context, Deferred, type Duration, Effect, Layer, Logger, Metric, Option, Random, type Scope } from "effect"
+import {
+  Cause,
+  Clock,
+  Context,
+  Deferred,
+  type Duration,
+  Effect,
+  Layer,
+  Logger,
+  Metric,
+  Option,
+  Random,
+  type Scope
+} from "effect"
 import { type MediaLink } from "../services/MediaLink.ts"
 import { runCall } from "../streams/Call.ts"
 import { type CallServices } from "../streams/CallSession.ts"
@@ -35,7 +48,7 @@ export interface SimulationOptions extends ScenarioOptions {
 }
 
 /** How long the agent's side may take to be done once the line is closed. */
-export const DONE_WITHIN = "30 seconds"
+const DONE_WITHIN = "30 seconds"
 
 /** The last mark of a reply is the one that ends like this; the others are inside of it. */
 const endsReply = (mark: string): boolean => mark.endsWith(":end")
@@ -51,11 +64,27 @@ export const callerOptions = ({ impairments, parameters, script, seed = 1 }: Sce
 /** A logger that keeps what it is told. */
 export const keepingLog = (lines: Array<LogLine>): Layer.Layer<never> =>
   Logger.layer([
-    Logger.make<unknown, void>(({ logLevel, message }) => {
+    Logger.make<unknown, void>(({ cause, logLevel, message }) => {
       const texts = Array.isArray(message) ? message : [message]
-      lines.push({ level: logLevel, message: texts.map(String).join(" ") })
+      const why = cause.reasons.length === 0 ? [] : [Cause.pretty(cause)]
+      lines.push({ level: logLevel, message: [...texts.map(String), ...why].join(" ") })
     })
   ])
+
+/** Waits for the agent's side to be done, and tells how long after the line was closed that was; undefined: it never was. */
+export const awaitDone = Effect.fnUntraced(function* (done: Deferred.Deferred<number>, closedMs: number) {
+  const doneMs = yield* Effect.timeoutOption(Deferred.await(done), DONE_WITHIN)
+  return Option.isSome(doneMs) ? Math.max(0, Math.round(doneMs.value - closedMs)) : undefined
+})
+
+/** Says when an effect is over, however it ends. */
+export const telling =
+  (done: Deferred.Deferred<number>) =>
+  <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.ensuring(
+      self,
+      Effect.flatMap(Clock.currentTimeMillis, (nowMs) => Deferred.succeed(done, nowMs))
+    )
 
 /** Counts fibers that were begun and have not ended. */
 export const makeFiberCount = () => {
@@ -81,28 +110,26 @@ const hold = (options: SimulationOptions): Effect.Effect<CallReport, never, Scop
     const services = Context.merge(scripted, replaced) as Context.Context<CallServices>
 
     const fibers = makeFiberCount()
-    const done = yield* Deferred.make<void>()
+    const done = yield* Deferred.make<number>()
     const serve = (link: MediaLink) =>
       (options.run ?? runCall)(link).pipe(
         Effect.provideContext(services),
         Effect.provide(keepingLog(log)),
         Effect.provideService(Metric.FiberRuntimeMetrics, fibers.service),
-        Effect.ensuring(Deferred.succeed(done, undefined))
+        telling(done)
       )
 
     const call = yield* placeCall({ ...callerOptions(options), connect: connectTo(serve), groundTruth: truth })
-    const closedMs = yield* Clock.currentTimeMillis
-    const ended = yield* Effect.timeoutOption(Deferred.await(done), DONE_WITHIN)
-    const doneMs = yield* Clock.currentTimeMillis
     const { originMs = 0 } = yield* truth.current
     const rate = 1 + (options.impairments?.clockSkewPpm ?? 0) / 1e6
+    const doneAfterMs = yield* awaitDone(done, originMs + call.recording.durationMs / rate)
     return reportOf({
       call,
       events: watch.events,
       lineTime: (ms) => (ms + watch.openedMs - originMs) * rate,
       requests,
       log,
-      remains: { doneAfterMs: Option.isSome(ended) ? doneMs - closedMs : undefined, fibers: fibers.alive() }
+      remains: { doneAfterMs, fibers: fibers.alive(), sockets: 0 }
     })
   })
 
@@ -112,8 +139,6 @@ const hold = (options: SimulationOptions): Effect.Effect<CallReport, never, Scop
  * What goes wrong in the call is in the report. Dies if the call is not over within `limit` of virtual time.
  */
 export const simulate = (options: SimulationOptions): Effect.Effect<CallReport> =>
-  hold(options).pipe(
-    Effect.scoped,
-    Random.withSeed(options.seed ?? 1),
-    (call) => inVirtualTime(call, options.limit === undefined ? {} : { limit: options.limit })
+  hold(options).pipe(Effect.scoped, Random.withSeed(options.seed ?? 1), (call) =>
+    inVirtualTime(call, options.limit === undefined ? {} : { limit: options.limit })
   )

@@ -127,6 +127,7 @@ const ofDecision = (event: Extract<CallEvent, { readonly _tag: "Decided" }>): Re
     case "HangUp":
       return [{ _tag: "HangUp", atMs }]
     case "SegmentOpened":
+    case "FillerWanted":
     case "PauseLimitWanted":
       return []
   }
@@ -171,9 +172,11 @@ const ofCaller = ({ utterances }: CallResult): ReadonlyArray<TimelineEntry> =>
 export const timelineOf = (call: CallResult, events: ReadonlyArray<CallEvent>): Timeline =>
   [
     ...ofCaller(call),
-    ...audibleStretches(call.recording.agent()).map(
-      ({ endMs, startMs }): TimelineEntry => ({ _tag: "AgentSpeech", atMs: startMs, untilMs: endMs })
-    ),
+    ...audibleStretches(call.recording.agent()).map(({ endMs, startMs }): TimelineEntry => ({
+      _tag: "AgentSpeech",
+      atMs: startMs,
+      untilMs: endMs
+    })),
     ...events.flatMap(ofCall),
     ...call.recording.events.flatMap(ofLine)
   ].sort((a, b) => a.atMs - b.atMs)

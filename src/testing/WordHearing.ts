@@ -1,18 +1,7 @@
 /** Samples in, the words that `WordSound.ts` put into them out, each with its place; whole words only. Pure; guesses nothing. */
 import { BYTES_PER_MS, PHONE_RATE } from "../schema/Audio.ts"
-import {
-  codeOf,
-  durationOf,
-  EDGE_MS,
-  END,
-  FORMANT_SHARES,
-  FORMANTS,
-  type Lexicon,
-  PITCH_HZ,
-  type Sound,
-  START,
-  VOWELS
-} from "./WordSound.ts"
+import { makeWindow, PERIOD, powerOf, read, vowelIn, WINDOW } from "./SoundWindow.ts"
+import { codeOf, durationOf, EDGE_MS, END, type Lexicon, type Sound, START, VOWELS } from "./WordSound.ts"
 
 /** A word and where it was heard, in milliseconds from the first sample. */
 export interface HeardWord {
@@ -29,12 +18,6 @@ export interface WordDecoder {
   readonly end: () => ReadonlyArray<HeardWord>
 }
 
-/** Samples of a period of the pitch at 8 kHz, in which everything is heard. */
-const PERIOD = PHONE_RATE / PITCH_HZ
-
-/** Shortest window that is judged: two periods, 16 ms. */
-const WINDOW = 2 * PERIOD
-
 /** How far apart beginnings of words are looked for, in samples; their marks are 200 samples long. */
 const STRIDE = 32
 
@@ -46,20 +29,11 @@ const EDGE_WINDOW = EDGE - (EDGE % PERIOD)
 /** Softest word that is heard: 15 dB below what is said, so that an echo of 20 dB is not. Mean square. */
 const SOFTEST = (32768 * 10 ** (-35 / 20)) ** 2
 
-/** Least share of a window's power that its three resonances have together, noise 5 dB below the voice included. */
-const LEAST_TOGETHER = 0.55
-
-/** Least part of its expected share that each of them has. */
-const LEAST_EACH = 0.3
-
 /** Least power of the mark that begins a word, relative to the one that ends it: about 6 ms of it may be missing. */
 const LEAST_START = 0.6
 
 /** How far from where it is expected the end of a word may be found, in samples. */
 const SLACK = 8
-
-const cosines = Float64Array.from({ length: PERIOD }, (_, n) => Math.cos((2 * Math.PI * n) / PERIOD))
-const sines = Float64Array.from({ length: PERIOD }, (_, n) => Math.sin((2 * Math.PI * n) / PERIOD))
 
 /** Index of the lexicon: by duration in samples, by code. */
 type Index = ReadonlyMap<number, ReadonlyMap<number, string>>
@@ -76,68 +50,6 @@ const indexOf = (lexicon: Lexicon): Index => {
     index.set(length, words.set(codeOf(word), word))
   }
   return new Map([...index].sort(([a], [b]) => a - b))
-}
-
-/** A window, its periods added up, and its mean square. */
-interface Window {
-  readonly folded: Float64Array
-  readonly length: number
-  power: number
-}
-
-const makeWindow = (length: number): Window => ({ folded: new Float64Array(PERIOD), length, power: 0 })
-
-const read = (window: Window, track: Int16Array, at: number): void => {
-  const { folded, length } = window
-  folded.fill(0)
-  let sum = 0
-  for (let n = 0; n < length; n++) {
-    const sample = track[at + n] ?? 0
-    sum += sample * sample
-    folded[n % PERIOD]! += sample
-  }
-  window.power = sum / length
-}
-
-/** Share of a multiple of the pitch in the window's power. */
-const share = ({ folded, length, power }: Window, multiple: number): number => {
-  let re = 0
-  let im = 0
-  for (let n = 0, at = 0; n < PERIOD; n++, at = (at + multiple) % PERIOD) {
-    re += folded[n]! * cosines[at]!
-    im += folded[n]! * sines[at]!
-  }
-  return power === 0 ? 0 : (2 * (re * re + im * im)) / (length * length * power)
-}
-
-const isHeard = (shares: readonly [number, number, number]): boolean =>
-  shares[0] + shares[1] + shares[2] >= LEAST_TOGETHER &&
-  shares.every((found, row) => found >= LEAST_EACH * (FORMANT_SHARES[row] ?? 0))
-
-/** Power of a sound in a window that holds it; 0 if it does not. */
-const powerOf = (window: Window, sound: Sound): number => {
-  // Most windows can be told from this one alone.
-  const first = share(window, sound[0])
-  if (first < LEAST_EACH * FORMANT_SHARES[0]) return 0
-  const shares = [first, share(window, sound[1]), share(window, sound[2])] as const
-  return isHeard(shares) ? (shares[0] + shares[1] + shares[2]) * window.power : 0
-}
-
-/** The six bits of the vowel that a window holds; undefined if it holds none. */
-const vowelIn = (window: Window): number | undefined => {
-  let bits = 0
-  const best: [number, number, number] = [0, 0, 0]
-  for (const [row, multiples] of FORMANTS.entries()) {
-    let strongest = 0
-    for (const [choice, multiple] of multiples.entries()) {
-      const found = share(window, multiple)
-      if (found <= (best[row] ?? 0)) continue
-      best[row] = found
-      strongest = choice
-    }
-    bits |= strongest << (2 * row)
-  }
-  return isHeard(best) ? bits : undefined
 }
 
 /** Hears the words of a lexicon in 16-bit PCM of 8, 16 or 24 kHz. */
@@ -250,7 +162,7 @@ export const makeWordDecoder = (lexicon: Lexicon, sampleRate: number = PHONE_RAT
       if (word === "none") at += EDGE
       else {
         words.push(word)
-        at = Math.max(at + EDGE, Math.round((word.endMs * BYTES_PER_MS - before) - EDGE))
+        at = Math.max(at + EDGE, Math.round(word.endMs * BYTES_PER_MS - before - EDGE))
       }
     }
     return words

@@ -135,7 +135,9 @@ const voices: ReadonlyMap<number, Voice> = new Map([8000, 16_000, 24_000].map((r
 const voiceOf = (sampleRate: number): Voice => {
   const voice = voices.get(sampleRate)
   if (voice !== undefined) return voice
-  throw new RangeError(`soundOf: the sample rate is ${sampleRate}; one of ${[...voices.keys()].join(", ")} was expected`)
+  throw new RangeError(
+    `soundOf: the sample rate is ${sampleRate}; one of ${[...voices.keys()].join(", ")} was expected`
+  )
 }
 
 /** One period of a sound. */

@@ -54,13 +54,7 @@ export {
 export { scriptedVoiceActivity, type VoiceActivityScript } from "./ScriptedVoiceActivity.ts"
 
 // What is known of a call that is over.
-export {
-  type CallRemains,
-  type CallReport,
-  type LogLine,
-  type ReplyReport,
-  type Said
-} from "./CallReport.ts"
+export { type CallRemains, type CallReport, type LogLine, type ReplyReport, type Said } from "./CallReport.ts"
 export { type WordsHeard } from "./HeardWords.ts"
 export {
   audibleStretches,

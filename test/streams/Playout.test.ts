@@ -3,7 +3,13 @@ import { Clock, Effect, Fiber, Queue, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { FRAME_BYTES, MULAW_SILENCE } from "../../src/schema/Audio.ts"
 import { settle } from "../support/Settle.ts"
-import { defaultPlayoutSettings, makePlayout, type PlayoutNews, type ReplyAudio } from "../../src/streams/Playout.ts"
+import {
+  defaultPlayoutSettings,
+  FILLER,
+  makePlayout,
+  type PlayoutNews,
+  type ReplyAudio
+} from "../../src/streams/Playout.ts"
 
 const quietly: PlayoutNews = { onAudible: Effect.void, onEnding: Effect.void }
 
@@ -203,6 +209,7 @@ describe("the end of a reply", () => {
       assert.isTrue(over())
       assert.deepStrictEqual(yield* playout.stop(1), {
         text: "One two three four",
+        answer: "One two three four",
         generated: "One two three four",
         playedMs: 1000
       })
@@ -268,6 +275,7 @@ describe("stopping a reply", () => {
       const heard = yield* playout.stop(1)
       assert.deepStrictEqual(heard, {
         text: "First of all. Then there is the",
+        answer: "First of all. Then there is the",
         generated: "First of all. Then there is the second thing to say.",
         playedMs: 1500
       })
@@ -280,6 +288,50 @@ describe("stopping a reply", () => {
     })
   )
 
+  it.effect("tells what was heard of a filler, and of what came after it", () =>
+    Effect.gen(function* () {
+      const { playout, sent } = yield* setup
+      const track = yield* playout.begin(1)
+      track.sentence(FILLER, "One moment, please.")
+      track.sentence(0, "First of all.")
+      yield* playout.release(1)
+      const news: Array<string> = []
+      yield* Effect.forkChild(
+        track.play(Stream.fromIterable(audioOf([FILLER, 1000], [0, 1000])), {
+          onFiller: Effect.sync(() => void news.push(`filler at ${sent.length} of ${track.isAudible()}`)),
+          onAudible: Effect.sync(() => void news.push(`answer of ${track.isAudible()}`)),
+          onEnding: Effect.void
+        })
+      )
+      yield* settle
+      assert.isFalse(track.isAudible())
+      yield* TestClock.adjust("1500 millis")
+      yield* settle
+      assert.deepStrictEqual(news, ["filler at 1 of false", "answer of true"])
+      assert.deepStrictEqual(yield* playout.stop(1), {
+        text: "One moment, please. First",
+        answer: "First",
+        generated: "One moment, please. First of all.",
+        playedMs: 1500
+      })
+    })
+  )
+
+  it.effect("knows a reply that was cut off in its filler", () =>
+    Effect.gen(function* () {
+      const { playout } = yield* setup
+      const track = yield* playout.begin(1)
+      track.sentence(FILLER, "One moment, please.")
+      track.sentence(0, "First of all.")
+      yield* playout.release(1)
+      yield* Effect.forkChild(track.play(Stream.fromIterable(audioOf([FILLER, 1000], [0, 1000])), quietly))
+      yield* settle
+      yield* TestClock.adjust("500 millis")
+      yield* settle
+      assert.deepInclude(yield* playout.stop(1), { text: "One", answer: "" })
+    })
+  )
+
   it.effect("clears nothing when nothing was sent", () =>
     Effect.gen(function* () {
       const { playout, sent } = yield* setup
@@ -289,7 +341,12 @@ describe("stopping a reply", () => {
       yield* settle
       yield* TestClock.adjust("1 seconds")
       yield* settle
-      assert.deepStrictEqual(yield* playout.stop(1), { text: "", generated: "Held back.", playedMs: 0 })
+      assert.deepStrictEqual(yield* playout.stop(1), {
+        text: "",
+        answer: "",
+        generated: "Held back.",
+        playedMs: 0
+      })
       yield* playout.release(1)
       yield* settle
       yield* TestClock.adjust("1 seconds")
@@ -379,7 +436,8 @@ it.effect("keeps synthesis waiting when too much audio is waiting already", () =
     yield* settle
     yield* TestClock.adjust("1 minute")
     yield* settle
-    assert.isBelow((yield* Queue.takeAll(taken)).length, 1000)
+    const keptMs = (yield* Queue.takeAll(taken)).length * 20
+    assert.approximately(keptMs, defaultPlayoutSettings.backlogMs, 100)
     yield* Fiber.interrupt(fiber)
   })
 )

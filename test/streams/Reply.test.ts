@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Stream } from "effect"
+import { Clock, Duration, Effect, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { type CallEventBody } from "../../src/schema/CallEvent.ts"
 import { TextToSpeechError } from "../../src/schema/Errors.ts"
@@ -36,12 +36,25 @@ const failingVoice = (afterSentences: number): TextToSpeechSession => ({
 
 const silentVoice: TextToSpeechSession = { speak: (sentences) => Stream.drain(Stream.concat(sentences, Stream.never)) }
 
+/** 200 ms of kept speech for each of some texts. */
+const keptOf =
+  (...texts: ReadonlyArray<string>) =>
+  (text: string): Uint8Array | undefined =>
+    texts.includes(text) ? new Uint8Array(1600).fill(7) : undefined
+
+interface RunOptions {
+  readonly speech?: TextToSpeechSession
+  readonly kept?: (text: string) => Uint8Array | undefined
+  readonly fillerWanted?: Effect.Effect<void>
+}
+
 /** Runs one reply to its end on a line of its own. */
-const run = (
-  words: Stream.Stream<string, { readonly message: string }>,
-  options: { readonly speech?: TextToSpeechSession; readonly kept?: (text: string) => Uint8Array | undefined } = {}
-) =>
+const run = (words: Stream.Stream<string, { readonly message: string }>, options: RunOptions = {}) =>
   Effect.gen(function* () {
+    const beganMs = yield* Clock.currentTimeMillis
+    const sinceMs = Effect.map(Clock.currentTimeMillis, (now) => now - beganMs)
+    const audibleMs: Array<number> = []
+    const failedMs: Array<number> = []
     let sentBytes = 0
     const events: Array<CallEventBody> = []
     const failures: Array<string> = []
@@ -60,21 +73,30 @@ const run = (
       playout: yield* playout.begin(1),
       phrases: defaultPhrases,
       deadlines,
-      tell: (event: CallEventBody) => Effect.sync(() => void events.push(event)),
+      tell: (event: CallEventBody) =>
+        Effect.map(sinceMs, (ms) => {
+          events.push(event)
+          if (event._tag === "Audible") audibleMs.push(ms)
+        }),
       failed: (stage: string, error: { readonly message: string }) =>
-        Effect.sync(() => void failures.push(`${stage}: ${error.message}`)),
+        Effect.map(sinceMs, (ms) => {
+          failures.push(`${stage}: ${error.message}`)
+          failedMs.push(ms)
+        }),
       news: { onAudible: Effect.void, onEnding: Effect.void }
     }
     yield* playout.release(1)
-    const fiber = yield* Effect.forkChild(reply({ ...common, words }))
+    const { fillerWanted = Effect.never } = options
+    const fiber = yield* Effect.forkChild(reply({ ...common, words, fillerWanted }))
     for (let i = 0; i < 60; i++) {
       yield* settle
       yield* TestClock.adjust("200 millis")
     }
     yield* settle
-    yield* Fiber.join(fiber)
+    const { said } = yield* Fiber.join(fiber)
     const sentences = events.flatMap((event) => (event._tag === "Sentence" ? [event.text] : []))
-    return { sentences, failures, events, sentBytes, heard: yield* playout.stop(1), common }
+    const heard = yield* playout.stop(1)
+    return { said, sentences, failures, events, sentBytes, audibleMs, failedMs, heard, common }
   })
 
 const broken = Stream.fail({ message: "no answer" })
@@ -92,10 +114,11 @@ describe("a reply", () => {
     })
   )
 
-  it.effect("says that there is no answer when the model fails", () =>
+  it.effect("says nothing, and tells so, when the model fails", () =>
     Effect.gen(function* () {
-      const { failures, sentences } = yield* run(broken)
-      assert.strictEqual(sentences.join(" "), defaultPhrases.noAnswer)
+      const { failures, said, sentBytes } = yield* run(broken)
+      assert.isFalse(said)
+      assert.strictEqual(sentBytes, 0)
       assert.deepStrictEqual(failures, ["language model: no answer"])
     })
   )
@@ -107,33 +130,33 @@ describe("a reply", () => {
     })
   )
 
-  it.effect("says that there is no answer when there was nothing to say in it", () =>
+  it.effect("says nothing, and tells so, when there is nothing in the answer to be said", () =>
     Effect.gen(function* () {
-      const { sentences } = yield* run(Stream.make("🎉"))
-      assert.strictEqual(sentences.join(" "), defaultPhrases.noAnswer)
+      const { said, sentences } = yield* run(Stream.make("🎉"))
+      assert.isFalse(said)
+      assert.deepStrictEqual(sentences, [])
     })
   )
 
-  it.effect("says what was kept when the voice fails", () =>
+  it.effect("says nothing, and tells so, when the voice fails before its first sound", () =>
     Effect.gen(function* () {
-      const kept = new Map([[defaultPhrases.noAnswer, new Uint8Array(1600).fill(7)]])
-      const { failures, heard, sentBytes } = yield* run(Stream.make("Hello there."), {
+      const { failures, said, sentBytes } = yield* run(Stream.make("Hello there."), {
         speech: failingVoice(0),
-        kept: (text) => kept.get(text)
+        kept: keptOf(defaultPhrases.brokeOff)
       })
+      assert.isFalse(said)
       assert.deepStrictEqual(failures, ["text to speech: the voice is gone"])
-      assert.strictEqual(sentBytes, 1600)
-      assert.include(heard.text, defaultPhrases.noAnswer)
+      assert.strictEqual(sentBytes, 0)
     })
   )
 
   it.effect("says that it broke off when the voice fails in the middle, after what was said", () =>
     Effect.gen(function* () {
-      const kept = new Map([[defaultPhrases.brokeOff, new Uint8Array(1600).fill(7)]])
-      const { heard, sentBytes } = yield* run(Stream.make("Hello there. ", "How are you?"), {
+      const { heard, said, sentBytes } = yield* run(Stream.make("Hello there. ", "How are you?"), {
         speech: failingVoice(1),
-        kept: (text) => kept.get(text)
+        kept: keptOf(defaultPhrases.brokeOff)
       })
+      assert.isTrue(said)
       assert.isAbove(sentBytes, 1600)
       assert.include(heard.text, defaultPhrases.brokeOff)
     })
@@ -141,9 +164,68 @@ describe("a reply", () => {
 
   it.effect("gives up on a voice that says nothing", () =>
     Effect.gen(function* () {
-      const { failures, sentBytes } = yield* run(Stream.make("Hello there."), { speech: silentVoice })
+      const { failures, said, sentBytes } = yield* run(Stream.make("Hello there."), { speech: silentVoice })
+      assert.isFalse(said)
       assert.deepStrictEqual(failures, ["text to speech: no speech came within 3 s"])
       assert.strictEqual(sentBytes, 0)
+    })
+  )
+})
+
+describe("a filler", () => {
+  const slowly = (millis: number, text = "Hello there.") =>
+    Stream.fromEffect(Effect.delay(Effect.succeed(text), Duration.millis(millis)))
+  const wanted = Effect.sleep("1 second")
+  const kept = keptOf(defaultPhrases.filler)
+
+  it.effect("goes ahead of an answer that is late", () =>
+    Effect.gen(function* () {
+      const { audibleMs, heard, sentences } = yield* run(slowly(3000), { kept, fillerWanted: wanted })
+      assert.deepStrictEqual(sentences, [defaultPhrases.filler, "Hello there."])
+      assert.deepInclude(heard, { text: `${defaultPhrases.filler} Hello there.`, answer: "Hello there." })
+      assert.deepStrictEqual(audibleMs, [1000])
+    })
+  )
+
+  it.effect("is not said when the answer comes before it is wanted, or when nothing was kept", () =>
+    Effect.gen(function* () {
+      const inTime = yield* run(slowly(900), { kept, fillerWanted: wanted })
+      assert.deepStrictEqual(inTime.sentences, ["Hello there."])
+      const nothingKept = yield* run(slowly(3000), { fillerWanted: wanted })
+      assert.deepStrictEqual(nothingKept.sentences, ["Hello there."])
+    })
+  )
+
+  it.effect("is said once, and to its end, whatever becomes of the answer", () =>
+    Effect.gen(function* () {
+      const gone = new TextToSpeechError({ reason: "Disconnected", message: "the voice is gone" })
+      const failsLate: TextToSpeechSession = {
+        speak: (sentences) => Stream.concat(Stream.drain(sentences), Stream.fail(gone))
+      }
+      for (const speech of [silentVoice, failsLate]) {
+        const { heard, said, sentences } = yield* run(slowly(1050), { speech, kept, fillerWanted: wanted })
+        assert.isFalse(said)
+        assert.strictEqual(sentences[0], defaultPhrases.filler)
+        assert.deepInclude(heard, { text: defaultPhrases.filler, answer: "" })
+      }
+      const { heard, said } = yield* run(Stream.concat(Stream.drain(slowly(1050)), broken), {
+        kept,
+        fillerWanted: wanted
+      })
+      assert.isFalse(said)
+      assert.deepInclude(heard, { text: defaultPhrases.filler, answer: "" })
+    })
+  )
+
+  it.effect("does not give the voice more time", () =>
+    Effect.gen(function* () {
+      const { events, failedMs } = yield* run(Stream.make("Hello there."), {
+        speech: silentVoice,
+        kept,
+        fillerWanted: wanted
+      })
+      assert.isTrue(events.some((event) => event._tag === "Audible"))
+      assert.deepStrictEqual(failedMs, [3000])
     })
   )
 })

@@ -18,7 +18,11 @@ const play = (settings: TurnSettings = plain) => {
       const [next, outputs] = step(settings)(state, input)
       state = next
       log.push(...outputs)
-      for (const output of outputs) if (output._tag === "SegmentEnded") lastEnded = output.segment
+      for (const output of outputs) {
+        if (output._tag === "SegmentEnded") lastEnded = output.segment
+        // A judge that has nothing to say.
+        if (output._tag === "PauseLimitWanted") give({ _tag: "PauseLimit", turn: output.turn, ms: undefined })
+      }
     }
   }
   const audio = (ms: number, probability: number) => {
@@ -672,5 +676,164 @@ describe("keys and typed words", () => {
       epoch: 3,
       cue: { _tag: "Answer", text: "what are your hours" }
     })
+  })
+})
+
+describe("a caller who waits for an answer", () => {
+  const settings: TurnSettings = { ...plain, fillerMs: 1800 }
+
+  /** A turn has just ended, 640 ms after the caller's last sound; reply 2 is to answer it. */
+  const asked = () => {
+    const call = greeted(settings)
+    call.speak(800)
+    call.quiet(320)
+    call.words("hello")
+    call.quiet(320)
+    call.decided()
+    return call
+  }
+
+  it("is told once that it is coming, that long after their last sound", () => {
+    const call = asked()
+    call.quiet(1088)
+    assert.deepStrictEqual(call.decided(), [])
+    call.quiet(96)
+    assert.deepStrictEqual(call.decided(), [{ _tag: "FillerWanted", epoch: 2 }])
+    call.give({ _tag: "Audible", epoch: 2, filler: true })
+    call.quiet(4000)
+    assert.deepStrictEqual(call.decided(), [])
+  })
+
+  it("is told nothing when the answer is there", () => {
+    const call = asked()
+    call.give({ _tag: "Audible", epoch: 2 })
+    call.quiet(3000)
+    assert.deepStrictEqual(call.decided(), [])
+  })
+
+  it("can interrupt the filler", () => {
+    const call = asked()
+    call.quiet(1200)
+    call.give({ _tag: "Audible", epoch: 2, filler: true })
+    call.decided()
+    call.speak(96)
+    assert.deepInclude(call.decided(), { _tag: "ReplyStopped", epoch: 2, reason: "barge-in" })
+  })
+
+  it("is told nothing while they speak", () => {
+    const call = asked()
+    call.speak(1500, 0.7)
+    assert.notInclude(call.tags(), "FillerWanted")
+  })
+
+  it("does not hear a filler when it is not wanted", () => {
+    const call = greeted({ ...settings, fillerMs: 0 })
+    call.speak(800)
+    call.quiet(320)
+    call.words("hello")
+    call.quiet(5000)
+    assert.notInclude(call.tags(), "FillerWanted")
+  })
+})
+
+describe("replies that come to nothing", () => {
+  const settings: TurnSettings = { ...plain, maxFailures: 3 }
+
+  /** The caller says something that the reply with this number is to answer. */
+  const ask = (call: ReturnType<typeof play>, recognised = true) => {
+    call.speak(800)
+    call.quiet(320)
+    if (recognised) call.words("hello")
+    else call.give({ _tag: "Unrecognised", segment: call.state().nextSegment - 1 })
+    call.quiet(320)
+    return call.state().reply?.epoch ?? 0
+  }
+  const fail = (call: ReturnType<typeof play>, epoch: number) => call.give({ _tag: "Finished", epoch, failed: true })
+  const cues = (call: ReturnType<typeof play>) =>
+    call.decided().flatMap((output) => (output._tag === "ReplyStarted" ? [output.cue._tag] : []))
+  const say = (call: ReturnType<typeof play>) => {
+    const epoch = call.state().reply?.epoch ?? 0
+    call.give({ _tag: "Audible", epoch }, { _tag: "Finished", epoch })
+  }
+
+  it("are apologised for; after three in a row the agent says goodbye and hangs up", () => {
+    const call = greeted(settings)
+    for (let n = 1; n <= 2; n++) {
+      fail(call, ask(call))
+      assert.deepStrictEqual(cues(call), ["Answer", "Apology"])
+      say(call)
+    }
+    fail(call, ask(call))
+    assert.deepStrictEqual(cues(call), ["Answer", "GiveUp"])
+    say(call)
+    assert.deepStrictEqual(call.decided(), [{ _tag: "HangUp" }])
+  })
+
+  it("are forgotten when an answer is heard", () => {
+    const call = greeted(settings)
+    for (let n = 1; n <= 6; n++) {
+      fail(call, ask(call))
+      say(call)
+      ask(call)
+      say(call)
+    }
+    assert.notInclude(cues(call), "GiveUp")
+  })
+
+  it("are not forgotten for a filler, and count together with turns whose words could not be had", () => {
+    const call = greeted(settings)
+    const epoch = ask(call)
+    call.give({ _tag: "Audible", epoch, filler: true })
+    fail(call, epoch)
+    say(call)
+    ask(call, false)
+    say(call)
+    assert.deepStrictEqual(cues(call), ["Answer", "Apology", "AskAgain"])
+    ask(call, false)
+    assert.deepStrictEqual(cues(call), ["GiveUp"])
+  })
+
+  it("bring no apology when the caller has gone on, which gives another chance", () => {
+    const call = greeted(settings)
+    const epoch = ask(call)
+    call.give({ _tag: "Audible", epoch, filler: true })
+    call.speak(64)
+    call.decided()
+    fail(call, epoch)
+    assert.deepStrictEqual(cues(call), [])
+  })
+
+  it("that were started on a guess are asked for once more when the turn is over, without an apology", () => {
+    const call = greeted({ ...settings, speculationsPerTurn: 3, speculationPauseMs: 96, silenceDurationMs: 640 })
+    call.speak(800)
+    call.quiet(320)
+    call.words("hello")
+    fail(call, call.state().reply?.epoch ?? 0)
+    assert.deepStrictEqual(cues(call), ["Answer"])
+    call.quiet(640)
+    assert.deepStrictEqual(cues(call), ["Answer"])
+    assert.strictEqual(call.state().failures, 0)
+  })
+
+  it("end with a goodbye that nobody can interrupt, and with a hang-up even if it cannot be said", () => {
+    const call = greeted({ ...settings, maxFailures: 1 })
+    fail(call, ask(call))
+    const epoch = call.state().reply?.epoch ?? 0
+    call.give({ _tag: "Audible", epoch })
+    call.decided()
+    call.speak(2000)
+    call.give({ _tag: "Key", digit: "1" })
+    assert.notInclude(call.tags(), "ReplyStopped")
+    fail(call, epoch)
+    assert.deepInclude(call.decided(), { _tag: "HangUp" })
+  })
+
+  it("can go on for ever when there is no limit", () => {
+    const call = greeted({ ...settings, maxFailures: 0 })
+    for (let n = 1; n <= 5; n++) {
+      fail(call, ask(call))
+      say(call)
+    }
+    assert.notInclude(cues(call), "GiveUp")
   })
 })

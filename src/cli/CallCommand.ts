@@ -1,0 +1,105 @@
+/** The command line of `call`: flags and their help in, what was asked for out. Places no call: `CallRun.ts` does, and is only loaded then. */
+import { type Cause, Console, Effect, Option } from "effect"
+import { Argument, Command, Flag } from "effect/cli"
+import { CallError } from "./CallError.ts"
+import { turnsOf } from "./CallTurns.ts"
+import { EXPECTED_DURATION, parseDuration } from "./Durations.ts"
+
+const wanted = (what: string) => () => what
+
+const durationOf = (text: string): Option.Option<number> => Option.fromUndefinedOr(parseDuration(text))
+
+const textOf = (text: string): Option.Option<string> => (text.trim() === "" ? Option.none() : Option.some(text))
+
+const text = (name: string, metavar: string, what: string, description: string) =>
+  Flag.String(name).pipe(
+    Flag.filterMap(textOf, wanted(what)),
+    Flag.withMetavar(metavar),
+    Flag.withDescription(description)
+  )
+
+const duration = (name: string, description: string) =>
+  Flag.String(name).pipe(
+    Flag.filterMap(durationOf, wanted(EXPECTED_DURATION)),
+    Flag.withMetavar("duration"),
+    Flag.withDescription(description)
+  )
+
+const description = `Place a call to a voice agent, as the carrier would, and measure it.
+
+  The caller hears the greeting, says each turn when the agent has finished, and hangs up after the last answer.
+  --say and --wav are a turn each, in the order given. --barge-in makes an interruption of the turn after it.
+  Progress goes to standard error, the result to standard output.
+  Exits with 0 if every turn was answered, otherwise with 1 and a sentence that says which was not.`
+
+const config = {
+  url: Argument.String("url").pipe(
+    Argument.withDescription("Server or voice webhook; a ws URL is a media stream. Default: http://127.0.0.1:3001"),
+    Argument.optional
+  ),
+  say: text("say", "text", "words", "A turn: words to say, in a synthetic voice (repeatable)").pipe(Flag.atLeast(0)),
+  wav: text("wav", "file", "a file", "A turn: a WAV file to play, of any rate (repeatable)").pipe(Flag.atLeast(0)),
+  "barge-in": duration("barge-in", "Say the next turn this far into what the agent is saying (repeatable)").pipe(
+    Flag.atLeast(0)
+  ),
+  timeout: duration("timeout", "How long an answer may take to begin; 15s if not given").pipe(Flag.withDefault(15_000)),
+  record: text("record", "file", "a file", "Record to a WAV file: caller on the left channel, agent on the right").pipe(
+    Flag.optional
+  ),
+  json: Flag.Boolean("json").pipe(Flag.withDescription("Give the result as JSON"), Flag.withDefault(false)),
+  embedded: Flag.Boolean("embedded").pipe(
+    Flag.withDescription("Call a server that is started for it: the sandbox, or Together if there is a key"),
+    Flag.withDefault(false)
+  ),
+  from: text("from", "number", "a phone number", "Number of the caller").pipe(Flag.optional),
+  to: text("to", "number", "a phone number", "Number that is called").pipe(Flag.optional),
+  token: text("token", "token", "a token", "Token of the browser phone, which shows the transcript").pipe(Flag.optional)
+}
+
+/** Why the command failed, for a person. */
+const report = (cause: Cause.Cause<unknown>): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const { describeCause } = yield* Effect.promise(() => import("../layers/Startup.ts"))
+    yield* Effect.forEach(describeCause(cause), (line) => Console.error(line), { discard: true })
+  })
+
+/** The command; `args` are the arguments of the process, which alone tell the order of different flags. */
+export const callCommand = (args: ReadonlyArray<string>) =>
+  Command.make(
+    "call",
+    config,
+    Effect.fn("CallCommand")(
+      function* (input) {
+        const turns = turnsOf(args, input)
+        if (turns._tag === "Failure") return yield* new CallError({ message: turns.failure })
+        const { runCallRequest } = yield* Effect.promise(() => import("./CallRun.ts"))
+        yield* runCallRequest({
+          url: Option.getOrUndefined(input.url),
+          turns: turns.success,
+          record: Option.getOrUndefined(input.record),
+          from: Option.getOrUndefined(input.from),
+          to: Option.getOrUndefined(input.to),
+          token: Option.getOrUndefined(input.token),
+          timeoutMs: input.timeout,
+          json: input.json,
+          embedded: input.embedded
+        })
+      },
+      Effect.scoped,
+      Effect.tapCause(report)
+    )
+  ).pipe(
+    Command.withDescription(description),
+    Command.withShortDescription("Place a call to a voice agent and measure it"),
+    Command.withExamples([
+      { command: "parley call --embedded", description: "Try it with nothing: no key, no server, no network" },
+      {
+        command: 'parley call --say "What are your hours?" --barge-in 800ms --say "Wait, stop." --record call.wav',
+        description: "Ask the server on this machine, and interrupt its answer"
+      },
+      {
+        command: "parley call https://agent.example.com/twiml --wav question.wav --json",
+        description: "Call an agent elsewhere with a recorded question"
+      }
+    ])
+  )

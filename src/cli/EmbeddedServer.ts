@@ -1,0 +1,124 @@
+/** A server of the command's own: on a free port of this machine, with the sandbox or, if there is a key, with Together. Tells what happened in its call. */
+import * as NodeWS from "@effect/platform-node/NodeWS"
+import { Cause, ConfigProvider, Context, Deferred, Effect, Layer, Logger, References, type Scope } from "effect"
+import { FetchHttpClient, HttpServer } from "effect/http"
+import * as AppConfigEnv from "../layers/AppConfigEnv.ts"
+import * as Edge from "../layers/Edge.ts"
+import * as EndpointingByWords from "../layers/EndpointingByWords.ts"
+import { serverLayer } from "../layers/HttpServer.ts"
+import * as KeptSpeechMemory from "../layers/KeptSpeechMemory.ts"
+import * as Sandbox from "../layers/Sandbox.ts"
+import * as SileroVoiceActivity from "../layers/SileroVoiceActivity.ts"
+import { describeCause } from "../layers/Startup.ts"
+import * as TogetherLanguageModel from "../layers/TogetherLanguageModel.ts"
+import * as TogetherSpeechToText from "../layers/TogetherSpeechToText.ts"
+import * as TogetherTextToSpeech from "../layers/TogetherTextToSpeech.ts"
+import { AppConfig } from "../services/AppConfig.ts"
+import { Provider } from "../services/Provider.ts"
+import { CallObserver } from "../services/CallObserver.ts"
+import { runCall } from "../streams/Call.ts"
+import { defaultEndpointingSettings } from "../streams/Endpointing.ts"
+import { CallError } from "./CallError.ts"
+import { readEvent, type TranscriptEvent } from "./Transcript.ts"
+
+/** A server that runs. */
+export interface EmbeddedServer {
+  readonly url: URL
+  /** Whose recognition, language model and voice it uses. */
+  readonly provider: Provider
+  /** What happened in its call, once the call is over on the server's side too. */
+  readonly told: Effect.Effect<ReadonlyArray<TranscriptEvent>>
+  /** What its log warned of so far. */
+  readonly warnings: Effect.Effect<ReadonlyArray<string>>
+}
+
+/** How long the server's side of a call may take to end after the caller's. */
+const DEADLINE = "3 seconds"
+
+/** Only this machine is served, and nobody has to be who they say they are: "" stands for what is not set. */
+const overrides = {
+  HOST: "127.0.0.1",
+  PORT: "0",
+  PUBLIC_URL: "",
+  TWILIO_AUTH_TOKEN: "",
+  TWILIO_AUTH_TOKEN_SECONDARY: "",
+  ALLOW_UNSIGNED: ""
+}
+
+/** The settings a server would be started with here, but for these. */
+const settings = Layer.unwrap(
+  Effect.map(ConfigProvider.ConfigProvider, (environment) => {
+    const first = ConfigProvider.fromEnv({ env: overrides })
+    return Layer.provide(AppConfigEnv.layer, ConfigProvider.layer(ConfigProvider.orElse(first, environment)))
+  })
+)
+
+const together = Layer.mergeAll(
+  TogetherSpeechToText.layer,
+  TogetherTextToSpeech.layer,
+  TogetherLanguageModel.layer
+).pipe(Layer.provide([NodeWS.layerWebSocketConstructor, FetchHttpClient.layer]))
+
+const provided = Layer.unwrap(Effect.map(Provider, (provider) => (provider === "sandbox" ? Sandbox.layer : together)))
+
+const endpointing = Layer.unwrap(
+  Effect.map(AppConfig, ({ turns }) =>
+    EndpointingByWords.layer({ ...defaultEndpointingSettings, baseMs: turns.silenceDurationMs })
+  )
+)
+
+/** What a call stands on, but for who watches it. */
+const services = Layer.mergeAll(
+  SileroVoiceActivity.layer,
+  endpointing,
+  provided,
+  Layer.provide(KeptSpeechMemory.layer, provided)
+)
+
+/** Keeps what the log says of warnings and errors, once and without details: the command has an output of its own. */
+const keepingLog = (lines: Set<string>) =>
+  Layer.merge(
+    Logger.layer([
+      Logger.make<unknown, void>(({ cause, message }) => {
+        const texts = Array.isArray(message) ? message : [message]
+        const [reason] = Cause.prettyErrors(cause)
+        lines.add([...texts.map(String), ...(reason === undefined ? [] : [reason.message])].join(": "))
+      })
+    ]),
+    Layer.succeed(References.MinimumLogLevel, "Warn")
+  )
+
+/** Keeps what is told of calls; `ended` is done when one of them is over. */
+const keepingEvents = (events: Array<TranscriptEvent>, ended: Deferred.Deferred<void>) =>
+  Layer.succeed(CallObserver, {
+    open: () =>
+      Effect.succeed((event) => {
+        if (event._tag === "Voice" || event._tag === "Interim") return Effect.void
+        const told = readEvent(event)
+        if (told !== undefined) events.push(told)
+        return event._tag === "Ended" ? Deferred.succeed(ended, undefined) : Effect.void
+      })
+  })
+
+const start = Effect.gen(function* () {
+  const events: Array<TranscriptEvent> = []
+  const warnings = new Set<string>()
+  const ended = yield* Deferred.make<void>()
+  const server = serverLayer(runCall).pipe(
+    Layer.provide([services, keepingEvents(events, ended), Edge.layerOpen]),
+    Layer.provide(keepingLog(warnings)),
+    Layer.provideMerge(settings)
+  )
+  const context = yield* Layer.build(server)
+  return {
+    url: new URL(HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address)),
+    provider: Context.get(context, Provider),
+    told: Effect.as(Effect.timeoutOption(Deferred.await(ended), DEADLINE), events),
+    warnings: Effect.sync(() => [...warnings])
+  } satisfies EmbeddedServer
+})
+
+/** Starts a server that stops when the scope closes; fails with a sentence if it cannot. */
+export const startEmbedded: Effect.Effect<EmbeddedServer, CallError, Scope.Scope> = Effect.catchCause(start, (cause) =>
+  Effect.fail(new CallError({ message: describeCause(cause).join("\n"), cause }))
+)

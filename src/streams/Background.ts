@@ -1,0 +1,79 @@
+/** Loudness of windows in, how far the caller stands out from what goes on behind them out: other voices are voices too, but not as near. Pure; owns no score. */
+import { WINDOW_MS } from "../schema/Audio.ts"
+
+/** What was learned of a line's background. */
+export interface BackgroundState {
+  /** Power of the last windows, latest last, full scale being 1. */
+  readonly recent: ReadonlyArray<number>
+  /** Softest moment of each stretch of {@link STRETCH_WINDOWS}, in dB, latest last. */
+  readonly minima: ReadonlyArray<number>
+  /** Windows of the latest stretch. */
+  readonly windows: number
+  /** Usual loudness of the background, in dB relative to full scale. */
+  readonly usualDb: number | undefined
+  /** How far the last windows stood out, in dB, latest last. */
+  readonly above: ReadonlyArray<number>
+}
+
+/** Nothing heard yet. */
+export const initial: BackgroundState = { recent: [], minima: [], windows: 0, usualDb: undefined, above: [] }
+
+/** Windows that are taken together, since the loudness of a voice or of several is never steady: 128 ms. */
+const SMOOTH_WINDOWS = 4
+
+/** Windows in which a moment is looked for that is softer than others: everybody draws breath. */
+const SOFT_WINDOWS = 2
+
+/** Background is what the softest moments of the last 6 s were like: 12 stretches of half a second. */
+const STRETCH_WINDOWS = 16
+const STRETCHES = 12
+
+/** No louder than this above the softest moment it is still background, in dB. */
+const SPREAD_DB = 8
+
+/** How fast the usual loudness is learned: share of a new window in it, after 2 s all but a third. */
+const LEARNING = WINDOW_MS / 2000
+
+/** So far above the background, in dB, somebody counts as near: not at all, and fully. */
+const FAR_DB = 1.5
+const NEAR_DB = 4.5
+
+/** How long somebody who was near counts as near, in windows: voices rise and fall. */
+const HOLD_WINDOWS = 6
+
+/** No background is louder than this, in dB relative to full scale. */
+const LOUDEST_DB = -25
+
+const dbOf = (power: number): number => 10 * Math.log10(Math.max(1e-9, power))
+
+const meanOf = (values: ReadonlyArray<number>): number => values.reduce((sum, value) => sum + value, 0) / values.length
+
+const powerOf = (samples: Int16Array): number => {
+  let sum = 0
+  for (const sample of samples) sum += sample * sample
+  return sum / Math.max(1, samples.length) / 32768 ** 2
+}
+
+/**
+ * How near the voice in a window is, 0 to 1, and what was learned from it. On a quiet line it is always 1 for somebody who
+ * speaks: only a background that is nearly as loud as the caller makes a difference.
+ */
+export const step = (state: BackgroundState, samples: Int16Array): readonly [BackgroundState, number] => {
+  const recent = [...state.recent.slice(1 - SMOOTH_WINDOWS), powerOf(samples)]
+  const softDb = dbOf(meanOf(recent.slice(-SOFT_WINDOWS)))
+  const smoothDb = dbOf(meanOf(recent))
+
+  const fresh = state.windows === 0 || state.windows >= STRETCH_WINDOWS
+  const latest = fresh ? softDb : Math.min(softDb, state.minima.at(-1) ?? softDb)
+  const minima = [...(fresh ? state.minima.slice(1 - STRETCHES) : state.minima.slice(0, -1)), latest]
+  const softest = Math.min(...minima)
+
+  const known = state.usualDb ?? smoothDb
+  const background = smoothDb < softest + SPREAD_DB
+  const learned = background ? known + LEARNING * (smoothDb - known) : known
+  const usualDb = Math.min(LOUDEST_DB, Math.min(learned, softest + SPREAD_DB))
+
+  const above = [...state.above.slice(1 - HOLD_WINDOWS), smoothDb - usualDb]
+  const near = Math.min(1, Math.max(0, (Math.max(...above) - FAR_DB) / (NEAR_DB - FAR_DB)))
+  return [{ recent, minima, windows: fresh ? 1 : state.windows + 1, usualDb, above }, near]
+}

@@ -1,0 +1,128 @@
+/** What becomes of a call when the line, the carrier or the voice detector fails. */
+import { assert, describe } from "@effect/vitest"
+import { hangUp, listen, pause, reset, say, sendRaw, waitUntilAgentSpeaks } from "../../src/testing/CallerScript.ts"
+import { spoken } from "../../src/testing/WordSound.ts"
+import { answers, type FaultRow, faultTests, questions } from "../support/FaultCall.ts"
+
+const fine = [...answers]
+const long = "We open at nine in the morning on every day of the week that is not a holiday of any kind."
+const ended = (reason: string): Pick<FaultRow, "also"> => ({
+  also: ({ events }) =>
+    assert.deepStrictEqual(
+      events.flatMap((event) => (event._tag === "Ended" ? [event.reason] : [])),
+      [reason]
+    )
+})
+
+const secondStart = JSON.stringify({
+  event: "start",
+  sequenceNumber: "99",
+  streamSid: "MZother",
+  start: { streamSid: "MZother", callSid: "CAother", tracks: ["inbound"], customParameters: {} }
+})
+
+describe("the line", () => {
+  faultTests([
+    {
+      fault: "is lost in the middle of a question",
+      call: { script: [listen(), say(spoken(questions[0]).audio.subarray(0, 6000)), reset] },
+      hears: [],
+      logs: [],
+      ...ended("connection lost")
+    },
+    {
+      fault: "is lost in the middle of a reply",
+      call: {
+        script: [listen(), say(spoken(questions[0])), waitUntilAgentSpeaks(), pause(1000), reset],
+        services: { languageModel: { replies: [long] } }
+      },
+      hears: [],
+      logs: [],
+      ...ended("connection lost")
+    },
+    {
+      fault: "ends without stop while nobody speaks",
+      call: { script: [listen(), pause(1000), reset] },
+      hears: [],
+      logs: [],
+      ...ended("connection lost")
+    },
+    {
+      fault: "carries the start of another stream",
+      call: { script: [listen(), sendRaw(secondStart), say(spoken(questions[0])), listen(), hangUp] },
+      hears: [answers[0]],
+      logs: [],
+      ...ended("caller hung up")
+    },
+    {
+      fault: "carries frames that are malformed or unknown",
+      call: {
+        script: [
+          listen(),
+          ...['{"event":"media"', "null", "[]", '{"event":"news"}', '{"event":"media","media":{"payload":7}}'].map(
+            sendRaw
+          ),
+          say(spoken(questions[0])),
+          listen(),
+          hangUp
+        ]
+      },
+      hears: [answers[0]],
+      logs: [],
+      except: { speaksTheProtocol: "it is the caller who breaks it" },
+      also: ({ events }) => assert.deepInclude(events.at(-1), { _tag: "Ended", malformedFrames: 4 })
+    },
+    { fault: "loses every mark", call: { impairments: { marks: { lossRate: 1 } } }, hears: fine, logs: [] },
+    { fault: "returns marks late", call: { impairments: { marks: { delayMs: 800 } } }, hears: fine, logs: [] },
+    { fault: "returns marks twice", call: { impairments: { marks: { duplicateRate: 1 } } }, hears: fine, logs: [] },
+    {
+      fault: "loses frames",
+      // Words are lost with them, which recognition of real speech would survive: only what the agent does is of interest.
+      call: {
+        impairments: { loss: { rate: 0.05, meanRun: 2 } },
+        services: {
+          languageModel: { replies: answers },
+          speechToText: { words: (_, segment) => questions[segment === 1 ? 0 : 1] }
+        }
+      },
+      hears: fine,
+      logs: [],
+      except: { repeatsNothing: "what recognition makes of half a question is made up here" }
+    },
+    {
+      fault: "delivers frames late",
+      call: { impairments: { jitter: { maxMs: 200 } } },
+      hears: fine,
+      logs: [],
+      withinMs: 2200
+    },
+    {
+      fault: "delivers frames in bursts",
+      call: { impairments: { bursts: { everyMs: 2000, holdMs: 400 } } },
+      hears: fine,
+      logs: [],
+      withinMs: 2400
+    },
+    { fault: "delivers frames twice", call: { impairments: { duplicates: { rate: 0.2 } } }, hears: fine, logs: [] }
+  ])
+})
+
+describe("the voice detector", () => {
+  const voice = /^voice activity: /
+  faultTests([
+    {
+      fault: "cannot be had",
+      call: { services: { languageModel: { replies: answers }, voiceActivity: { unavailable: true } } },
+      hears: fine,
+      logs: [voice]
+    },
+    {
+      fault: "fails in the middle of the call",
+      call: {
+        services: { languageModel: { replies: answers }, voiceActivity: { failures: [{ from: 50, to: 10_000 }] } }
+      },
+      hears: fine,
+      logs: [voice]
+    }
+  ])
+})

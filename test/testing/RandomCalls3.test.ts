@@ -1,0 +1,3 @@
+import { testRandomCalls } from "./RandomCalls.ts"
+
+testRandomCalls(261, 130)
