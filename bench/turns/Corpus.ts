@@ -349,7 +349,7 @@ export const planCall = (
     pieces: spoken[index]?.pieces ?? [],
     reply: replyTo(dice, chosen[index + 1])
   }))
-  const timeoutMs = 9000
+  const timeoutMs = 20_000
   const script = turns.flatMap(({ kind, pieces }, index): CallerScript => {
     const said = (piece: Piece) => ({ audio: piece.audio, text: piece.id })
     const [first, ...rest] = pieces

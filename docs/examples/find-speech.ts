@@ -4,7 +4,9 @@ import { readFileSync } from "node:fs"
 import { PHONE_RATE, Resample, ScoreVoice, SileroVoiceActivity, VoiceActivity, VoiceWindows, Wav } from "parley"
 
 const program = Effect.gen(function* () {
-  const { channels, sampleRate } = yield* Effect.fromResult(Wav.decodeWav(readFileSync(process.argv[2] ?? "recording.wav")))
+  const { channels, sampleRate } = yield* Effect.fromResult(
+    Wav.decodeWav(readFileSync(process.argv[2] ?? "recording.wav"))
+  )
   const scorer = yield* (yield* VoiceActivity).open
 
   const speech = yield* Stream.fromIterable(channels.slice(0, 1)).pipe(

@@ -14,7 +14,7 @@ import { type CallSummary, summaryOf } from "./CallSummary.ts"
 import { type CallTarget, DEFAULT_URL, parseTarget } from "./CallTarget.ts"
 import { renderSummary } from "./CallText.ts"
 import { type TurnRequest } from "./CallTurns.ts"
-import { watchCall } from "./CallWatch.ts"
+import { watchCall, watchNothing } from "./CallWatch.ts"
 import { callTarget } from "./PlaceCall.ts"
 import { signing } from "./Signing.ts"
 import { type TranscriptEvent } from "./Transcript.ts"
@@ -87,8 +87,10 @@ const ownCallee = Effect.gen(function* () {
 /** A server that runs somewhere. */
 const calleeAt = (target: CallTarget, callSid: string, token: string | undefined) =>
   Effect.gen(function* () {
-    const { parameters, told } = yield* watchCall(target, callSid, token)
     const sign = yield* signing
+    // Where requests are verified, a call that wants to be followed has to show the token.
+    const isKept = sign !== undefined && token === undefined
+    const { parameters, told } = isKept ? watchNothing : yield* watchCall(target, callSid, token)
     return { name: target.url.href, target, parameters, sign, told, warnings: Effect.succeed([]) } satisfies Callee
   })
 

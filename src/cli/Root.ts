@@ -1,9 +1,11 @@
 /** The command line: arguments in, the command they name is run; what is wrong with them as one sentence each. Owns no command. */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Layer } from "effect"
 import { CliConfig, type CliError, CliOutput, Command, GlobalFlag } from "effect/cli"
 import { version } from "../layers/Version.ts"
 import { callCommand } from "./CallCommand.ts"
+import { doctorCommand } from "./DoctorCommand.ts"
 import { serveCommand } from "./ServeCommand.ts"
 
 const description = `A phone voice agent on your own machine.
@@ -13,7 +15,7 @@ const description = `A phone voice agent on your own machine.
 const root = (args: ReadonlyArray<string>) =>
   Command.make("parley").pipe(
     Command.withDescription(description),
-    Command.withSubcommands([serveCommand, callCommand(args)])
+    Command.withSubcommands([serveCommand, callCommand(args), doctorCommand])
   )
 
 const didYouMean = (suggestions: ReadonlyArray<string>): string =>
@@ -62,3 +64,7 @@ const services = Layer.mergeAll(NodeServices.layer, CliConfig.layer({ builtIns }
 /** Runs the command that the arguments (without program and script) name. Fails if it failed, which has been said by then. */
 export const run = (args: ReadonlyArray<string>): Effect.Effect<void, unknown> =>
   Effect.provide(Command.runWith(root(args), { version })(args), services)
+
+/** Makes {@link run} the process: exit code 0, or 1 if it failed. */
+export const main = (args: ReadonlyArray<string>): void =>
+  NodeRuntime.runMain(run(args), { disableErrorReporting: true })

@@ -7,10 +7,8 @@ export const serveCommand = Command.make(
   "serve",
   {},
   Effect.fnUntraced(function* () {
-    const [Main, { launch }] = yield* Effect.promise(() =>
-      Promise.all([import("../layers/Main.ts"), import("../layers/Startup.ts")])
-    )
-    return yield* launch(Main.layer)
+    const { serve } = yield* Effect.promise(() => import("./Serve.ts"))
+    yield* serve
   })
 ).pipe(
   Command.withDescription(

@@ -1,11 +1,11 @@
 /** The settings the server itself is started with in, the carrier's signature for requests to it out. Owns no request. */
-import { Config, ConfigProvider, Effect, type FileSystem, Option, Redacted } from "effect"
+import { Config, ConfigProvider, Effect, type FileSystem, Redacted } from "effect"
 import { type Sign } from "../testing/HttpCall.ts"
 import { CallError } from "./CallError.ts"
 
 const settings = Config.all({
-  authToken: Config.option(Config.Redacted("TWILIO_AUTH_TOKEN")),
-  publicUrl: Config.option(Config.URL("PUBLIC_URL"))
+  authToken: Config.Redacted("TWILIO_AUTH_TOKEN").pipe(Config.withDefault(Redacted.make(""))),
+  publicUrl: Config.String("PUBLIC_URL").pipe(Config.withDefault(""))
 })
 
 /** The environment and, for what is not set there, `.env` in the current directory: as the server reads them. */
@@ -18,19 +18,25 @@ const provider = Effect.gen(function* () {
 })
 
 /** The URL as the carrier knows it: webhooks are signed for the public origin. */
-const signedUrl = (url: string, publicUrl: URL | undefined): string => {
-  if (publicUrl === undefined || !/^https?:/.test(url)) return url
+const signedUrl = (url: string, publicUrl: string): string => {
+  if (publicUrl === "" || !/^https?:/.test(url)) return url
   const { pathname, search } = new URL(url)
   return new URL(pathname + search, publicUrl).href
 }
 
+const fail = (message: string) => Effect.fail(new CallError({ message: `The call cannot be signed: ${message}` }))
+
 /** How requests are signed if there is a `TWILIO_AUTH_TOKEN`; undefined: not at all. */
 export const signing: Effect.Effect<Sign | undefined, CallError, FileSystem.FileSystem> = Effect.gen(function* () {
   const { authToken, publicUrl } = yield* settings.parse(yield* provider)
-  const key = Option.getOrUndefined(authToken)
-  if (key === undefined || Redacted.value(key) === "") return undefined
+  const key = Redacted.value(authToken)
+  if (key === "") return undefined
+  if (publicUrl !== "" && !URL.canParse(publicUrl)) {
+    return yield* fail(`PUBLIC_URL is ${JSON.stringify(publicUrl)}, expected a URL`)
+  }
   const { getExpectedTwilioSignature } = yield* Effect.promise(() => import("twilio/lib/webhooks/webhooks.js"))
-  const sign: Sign = (url, fields) =>
-    getExpectedTwilioSignature(Redacted.value(key), signedUrl(url, Option.getOrUndefined(publicUrl)), fields)
+  const sign: Sign = (url, fields) => getExpectedTwilioSignature(key, signedUrl(url, publicUrl), fields)
   return sign
-}).pipe(Effect.mapError((cause) => new CallError({ message: `The call cannot be signed: ${cause.message}`, cause })))
+}).pipe(
+  Effect.catchTags({ PlatformError: ({ message }) => fail(message), ConfigError: ({ message }) => fail(message) })
+)

@@ -80,7 +80,9 @@ const hold = Effect.fnUntraced(function* <R>(
       yield* countCallTurnedAway(busy.value)
       return yield* refuseStream(socket, SocketMediaLink.CloseCode.TryAgainLater, busy.value)
     }
-    yield* runToItsEnd(run(linkOf(admitted, yield* CallRegistry)))
+    const call = run(linkOf(admitted, yield* CallRegistry))
+    // A call handles its errors: what is left is a mistake of the program, and the access log does not tell of calls.
+    yield* runToItsEnd(Effect.tapDefect(call, (defect) => Effect.logError("call broke off", Cause.die(defect))))
   }).pipe(isCallSid(admitted.callSid) ? Effect.annotateLogs({ callSid: admitted.callSid }) : (self) => self)
 })
 

@@ -10,13 +10,13 @@ export interface BackgroundState {
   /** Windows of the latest stretch. */
   readonly windows: number
   /** Usual loudness of the background, in dB relative to full scale. */
-  readonly usualDb: number | undefined
+  readonly usualDb: number
   /** How far the last windows stood out, in dB, latest last. */
   readonly above: ReadonlyArray<number>
 }
 
-/** Nothing heard yet. */
-export const initial: BackgroundState = { recent: [], minima: [], windows: 0, usualDb: undefined, above: [] }
+/** Nothing heard yet: what is loud at once is a caller until it proves to be there all the time. */
+export const initial: BackgroundState = { recent: [], minima: [], windows: 0, usualDb: -45, above: [] }
 
 /** Windows that are taken together, since the loudness of a voice or of several is never steady: 128 ms. */
 const SMOOTH_WINDOWS = 4
@@ -24,9 +24,9 @@ const SMOOTH_WINDOWS = 4
 /** Windows in which a moment is looked for that is softer than others: everybody draws breath. */
 const SOFT_WINDOWS = 2
 
-/** Background is what the softest moments of the last 6 s were like: 12 stretches of half a second. */
+/** Background is what the softest moments of the last 4 s were like: 8 stretches of half a second. */
 const STRETCH_WINDOWS = 16
-const STRETCHES = 12
+const STRETCHES = 8
 
 /** No louder than this above the softest moment it is still background, in dB. */
 const SPREAD_DB = 8
@@ -35,8 +35,8 @@ const SPREAD_DB = 8
 const LEARNING = WINDOW_MS / 2000
 
 /** So far above the background, in dB, somebody counts as near: not at all, and fully. */
-const FAR_DB = 1.5
-const NEAR_DB = 4.5
+const FAR_DB = 2
+const NEAR_DB = 5
 
 /** How long somebody who was near counts as near, in windows: voices rise and fall. */
 const HOLD_WINDOWS = 6
@@ -68,9 +68,8 @@ export const step = (state: BackgroundState, samples: Int16Array): readonly [Bac
   const minima = [...(fresh ? state.minima.slice(1 - STRETCHES) : state.minima.slice(0, -1)), latest]
   const softest = Math.min(...minima)
 
-  const known = state.usualDb ?? smoothDb
   const background = smoothDb < softest + SPREAD_DB
-  const learned = background ? known + LEARNING * (smoothDb - known) : known
+  const learned = background ? state.usualDb + LEARNING * (smoothDb - state.usualDb) : state.usualDb
   const usualDb = Math.min(LOUDEST_DB, Math.min(learned, softest + SPREAD_DB))
 
   const above = [...state.above.slice(1 - HOLD_WINDOWS), smoothDb - usualDb]

@@ -16,6 +16,7 @@ import { SpeechToText } from "../services/SpeechToText.ts"
 import { TextToSpeech } from "../services/TextToSpeech.ts"
 import { VoiceActivity } from "../services/VoiceActivity.ts"
 import { answerWords } from "./Answer.ts"
+import * as Background from "./Background.ts"
 import { type Message, promptFor, said } from "./Conversation.ts"
 import { makeEchoGate } from "./EchoGate.ts"
 import * as EnergyScore from "./EnergyScore.ts"
@@ -126,6 +127,7 @@ export const openSession = Effect.fnUntraced(function* (
 
   let windows = VoiceWindows.initial
   let energy = EnergyScore.initial
+  let surroundings = Background.initial
   let lastAudioMs = nowMs()
   let scoringFailed = false
 
@@ -140,7 +142,7 @@ export const openSession = Effect.fnUntraced(function* (
     const [learned, loudness] = EnergyScore.step(energy, window.samples)
     energy = learned
     if (Option.isNone(scorer)) return Effect.succeed(loudness)
-    const scored = Effect.catch(scorer.value.score(window.samples), (error) => instead(error, loudness))
+    const scored = scorer.value.score(window.samples).pipe(Effect.catch((error) => instead(error, loudness)))
     return window.discontinuous ? Effect.andThen(scorer.value.reset, scored) : scored
   }
 
@@ -150,8 +152,10 @@ export const openSession = Effect.fnUntraced(function* (
     const [next, complete] = VoiceWindows.step(windows, { atMs: frame.media.timestamp, samples })
     windows = next
     for (const window of complete) {
-      // What is the agent's own echo is no voice of the caller's.
-      const probability = (yield* score(window)) * (1 - echo.explained(window, lastAudioMs))
+      // Neither the agent's own echo nor voices in the background are the caller's.
+      const [learned, near] = Background.step(surroundings, window.samples)
+      surroundings = learned
+      const probability = (yield* score(window)) * near * (1 - echo.explained(window, lastAudioMs))
       yield* tell({ _tag: "Voice", audioMs: window.atMs, probability })
       Queue.offerUnsafe(inbox, { input: { _tag: "Voice", atMs: window.atMs, probability }, window })
     }

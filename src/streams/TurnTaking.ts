@@ -271,18 +271,17 @@ const learnWords = (
   const text = wordsOf(changed.segments)
   const isNew = text !== wordsOf(turn.segments)
   const informed: Turn = { ...changed, wordsAtMs: state.nowMs, unjudged: turn.unjudged || isNew }
-  const wanted: ReadonlyArray<TurnOutput> =
-    !isNew
-      ? []
-      : [
-          {
-            _tag: "PauseLimitWanted",
-            turn: turn.id,
-            text,
-            typicalPauseMs: state.pausing.typicalMs,
-            pausesSeen: state.pausing.seen
-          }
-        ]
+  const wanted: ReadonlyArray<TurnOutput> = !isNew
+    ? []
+    : [
+        {
+          _tag: "PauseLimitWanted",
+          turn: turn.id,
+          text,
+          typicalPauseMs: state.pausing.typicalMs,
+          pausesSeen: state.pausing.seen
+        }
+      ]
   return chain([{ ...state, turn: informed }, wanted], (state) => consider(settings, state))
 }
 

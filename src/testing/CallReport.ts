@@ -96,27 +96,35 @@ const unknownReply: ReplyReport = {
   stopped: false
 }
 
+const joined = (sentences: ReadonlyArray<{ readonly text: string }> = []): string =>
+  sentences.map(({ text }) => text).join(" ")
+
 const repliesOf = (events: ReadonlyArray<CallEvent>): ReadonlyArray<ReplyReport> => {
   const replies = new Map<number, ReplyReport>()
-  const change = (epoch: number, change: (reply: ReplyReport) => Partial<ReplyReport>): void => {
-    const reply = replies.get(epoch) ?? { ...unknownReply, epoch }
-    replies.set(epoch, { ...reply, ...change(reply) })
+  const sentences = new Map<number, Array<{ readonly index: number; readonly text: string }>>()
+  const change = (epoch: number, change: Partial<ReplyReport>): void => {
+    replies.set(epoch, { ...(replies.get(epoch) ?? { ...unknownReply, epoch }), ...change })
   }
   for (const event of events) {
     switch (event._tag) {
       case "Sentence":
-        change(event.epoch, ({ generated }) => ({ generated: `${generated} ${event.text}`.trim() }))
+        // In the order they are heard, which is not the one they come in: fillers are before the first sentence.
+        sentences.set(
+          event.epoch,
+          [...(sentences.get(event.epoch) ?? []), event].toSorted((a, b) => a.index - b.index)
+        )
+        change(event.epoch, { generated: joined(sentences.get(event.epoch)) })
         break
       case "Audible":
-        change(event.epoch, () => ({ audibleMs: event.atMs }))
+        change(event.epoch, { audibleMs: event.atMs })
         break
       case "Heard":
-        change(event.epoch, () => ({ heard: event.text, generated: event.generated }))
+        change(event.epoch, { heard: event.text, generated: event.generated })
         break
       case "Decided": {
         const { output } = event
-        if (output._tag === "ReplyStarted") change(output.epoch, () => ({ cue: output.cue._tag }))
-        if (output._tag === "ReplyStopped") change(output.epoch, () => ({ stopped: true }))
+        if (output._tag === "ReplyStarted") change(output.epoch, { cue: output.cue._tag })
+        if (output._tag === "ReplyStopped") change(output.epoch, { stopped: true })
         break
       }
     }

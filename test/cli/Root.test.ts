@@ -22,7 +22,7 @@ describe("the command line", () => {
   )
 
   it.live.each<readonly [args: ReadonlyArray<string>, mentions: ReadonlyArray<string>]>([
-    [["--help"], ["serve", "call", "--version"]],
+    [["--help"], ["serve", "call", "doctor", "--version"]],
     [
       ["call", "--help"],
       ["<url>", "--say", "--wav", "--barge-in", "--record", "--embedded", "--json", "EXAMPLES"]

@@ -212,3 +212,19 @@ describe("a media stream that starts twice", () => {
     })
   )
 })
+
+describe("a call that breaks off by a mistake of the program", () => {
+  it.live("is told in the log, closes the stream, and is no longer counted", () => {
+    const { lines, loggers } = collect()
+    return Effect.gen(function* () {
+      const host = yield* serve(() => Effect.die(new Error("a mistake")), { loggers })
+      const client = yield* openCall(host)
+      assert.strictEqual((yield* client.closed)[0], 1011)
+      const line = lines.map((text) => JSON.parse(text)).find(({ level }) => level === "ERROR")
+      assert.include(JSON.stringify(line?.message), "call broke off")
+      assert.include(JSON.stringify(line), "a mistake")
+      assert.strictEqual(line?.annotations.callSid, callSid(1))
+      yield* Effect.repeat(ask(`http://${host}/health`), { until: ({ body }) => JSON.parse(body).calls === 0 })
+    })
+  })
+})

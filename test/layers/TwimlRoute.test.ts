@@ -59,6 +59,34 @@ describe("a call for which there is no room", () => {
   })
 })
 
+describe("calls that come all at once", () => {
+  it.live("are as many as may be, and no more", () =>
+    Effect.gen(function* () {
+      const host = yield* serve(echo, { env: { MAX_CALLS: "5", MAX_PENDING_PER_ADDRESS: "20" } })
+      const outcomes = yield* Effect.forEach(
+        Array.from({ length: 20 }, (_, number) => number),
+        (number) =>
+          Effect.flatMap(openCall(host, callSid(number)), ({ closed, texts }) =>
+            Effect.raceFirst(
+              Effect.as(Queue.take(texts), "taken"),
+              Effect.map(closed, ([code, reason]) => `${code} ${reason}`)
+            )
+          ),
+        { concurrency: "unbounded" }
+      )
+      const counts = Map.groupBy(outcomes, (outcome) => outcome)
+      assert.deepStrictEqual(
+        [...counts].map(([outcome, { length }]) => [outcome, length]).sort(),
+        [
+          ["1013 all lines busy", 15],
+          ["taken", 5]
+        ]
+      )
+      assert.strictEqual(JSON.parse((yield* ask(`http://${host}/health`)).body).calls, 5)
+    })
+  )
+})
+
 describe("a webhook that is repeated", () => {
   it.live("gets the same token while nobody has used it, and none afterwards", () =>
     Effect.gen(function* () {
