@@ -126,6 +126,8 @@ const problemOf = (
     : `${name} was not answered: ${over} ${seconds(Math.max(0, durationMs - turn.endMs))} after it.`
 }
 
+const times = (count: number): string => (count === 1 ? "once" : `${count} times`)
+
 const notesOf = (
   { call, told, turns, warnings }: SummaryInput,
   measured: ReadonlyArray<TurnMeasure>
@@ -141,9 +143,9 @@ const notesOf = (
     ...missed.map((turn) => `Turn ${turn} was to interrupt, but the agent was not speaking.`),
     ...(violation === undefined
       ? []
-      : [`Frames that the carrier refuses were sent ${playout.violations} times, first: ${violation.detail}.`]),
+      : [`Frames that the carrier refuses were sent ${times(playout.violations)}, first: ${violation.detail}.`]),
     ...(playout.underruns > 0
-      ? [`The agent's audio came too late ${playout.underruns} times, ${Math.round(playout.underrunMs)} ms in all.`]
+      ? [`The agent's audio came too late ${times(playout.underruns)}, ${Math.round(playout.underrunMs)} ms in all.`]
       : []),
     ...failuresOf(told ?? []),
     ...warnings

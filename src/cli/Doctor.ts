@@ -80,7 +80,7 @@ const examineConfigured = (request: DoctorRequest) =>
           one(checkModel(vadModelPath)),
           provider === "together"
             ? several(checkProvider(together))
-            : Stream.make(finding("skipped", "provider", "TOGETHER_API_KEY is not set: the sandbox answers")),
+            : Stream.make(finding("skipped", "provider", "the sandbox answers, which needs no key")),
           several(visit),
           several(checkNumbers(edge, request.twilioApi ?? TWILIO_API)),
           Stream.fromIterable(signature)

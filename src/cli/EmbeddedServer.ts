@@ -119,6 +119,7 @@ const start = Effect.gen(function* () {
 })
 
 /** Starts a server that stops when the scope closes; fails with a sentence if it cannot. */
-export const startEmbedded: Effect.Effect<EmbeddedServer, CallError, Scope.Scope> = Effect.catchCause(start, (cause) =>
-  Effect.fail(new CallError({ message: describeCause(cause).join("\n"), cause }))
+export const startEmbedded: Effect.Effect<EmbeddedServer, CallError, Scope.Scope> = Effect.mapError(
+  start,
+  (error) => new CallError({ message: describeCause(Cause.fail(error)).join("\n"), cause: error })
 )

@@ -11,12 +11,10 @@ import { defaultEndpointingSettings } from "../streams/Endpointing.ts"
 import * as CallLog from "./CallLog.ts"
 import * as EndpointingByWords from "./EndpointingByWords.ts"
 import * as KeptSpeechMemory from "./KeptSpeechMemory.ts"
+import * as Providers from "./Providers.ts"
 import * as Sandbox from "./Sandbox.ts"
 import { serverWith } from "./Server.ts"
 import * as SileroVoiceActivity from "./SileroVoiceActivity.ts"
-import * as TogetherLanguageModel from "./TogetherLanguageModel.ts"
-import * as TogetherSpeechToText from "./TogetherSpeechToText.ts"
-import * as TogetherTextToSpeech from "./TogetherTextToSpeech.ts"
 
 const endpointing = Layer.unwrap(
   Effect.map(AppConfig, ({ turns }) =>
@@ -24,11 +22,7 @@ const endpointing = Layer.unwrap(
   )
 )
 
-const together = Layer.mergeAll(
-  TogetherSpeechToText.layer,
-  TogetherTextToSpeech.layer,
-  TogetherLanguageModel.layer
-).pipe(Layer.provide([NodeWS.layerWebSocketConstructor, FetchHttpClient.layer]))
+const together = Providers.layer.pipe(Layer.provide([NodeWS.layerWebSocketConstructor, FetchHttpClient.layer]))
 
 /** Recognition, language model and voice, from whom the configuration says. */
 const provided = Layer.unwrap(Effect.map(Provider, (provider) => (provider === "sandbox" ? Sandbox.layer : together)))

@@ -18,7 +18,8 @@ export interface EchoGate {
   /**
    * How much of a window of the caller's audio is explained by the echo, 0 to 1; windows come in order.
    *
-   * `arrivedMs` is when its last sample came, by the call's clock. 0 while no echo is known, or nothing was played lately.
+   * `arrivedMs` is when its last sample came, by the call's clock. 0 if there is no echo, or nothing was played lately; in
+   * the first second of the agent's speech, when that is not known yet, {@link SUSPECTED} for what is soft enough to be one.
    */
   readonly explained: (window: VoiceWindow, arrivedMs: number) => number
   /** The echo that is known: how much later it comes than what is played, and how much softer (negative) in dB. */
@@ -52,17 +53,22 @@ const KEEP = Math.exp(-WINDOW_MS / 3000)
 /** Comparisons, one every 16 ms, before anything is believed: 0.64 s. */
 const EVIDENCE = 40
 
-/** How alike the tracks must be for an echo to be believed, and how little they may be before it is given up. */
+/** How alike the tracks must be for an echo to be believed. */
 const FOUND = 0.8
-const LOST = 0.4
 
-/**
- * Windows from one look for the echo to the next, looks in turn that must find the same delay, and looks in turn without
- * any likeness after which it is given up: 3 s, longer than anybody speaks over an agent that listens.
- */
+/** Windows from one look for the echo to the next, and looks in turn that must find the same delay. */
 const LOOK_WINDOWS = 4
 const STEADY_LOOKS = 2
-const LOST_LOOKS = 24
+
+/** Windows more that were not as expected than were, before the echo is given up: 3 s, longer than people talk at once. */
+const LOST_WINDOWS = 94
+
+/** An echo that is expected to be this much louder than the line's noise, in dB, would be heard. */
+const CLEAR_DB = 10
+
+/** Before it is known whether there is an echo: what is softer than the agent by this, in dB, may be one, and how much of it. */
+const SUSPECT_DB = -6
+export const SUSPECTED = 0.6
 
 /** No echo is louder than this, relative to what was played: whoever is, is a caller. */
 const LOUDEST_DB = -3
@@ -122,7 +128,7 @@ export const makeEchoGate = (): EchoGate => {
   let windows = 0
   let candidate = 0
   let steady = 0
-  let lost = 0
+  let missed = 0
   let lag: number | undefined
   let gainDb = 0
 
@@ -184,10 +190,15 @@ export const makeEchoGate = (): EchoGate => {
     return differences[differences.length >> 1] ?? 0
   }
 
-  /** Finds the echo, finds it elsewhere, or gives it up. */
+  const forget = (): void => {
+    lag = undefined
+    steady = 0
+    missed = 0
+    search.forget()
+  }
+
+  /** Finds the echo, or finds it elsewhere. */
   const look = (bin: number): void => {
-    lost = lag !== undefined && (search.likeness(lag) ?? 1) < LOST ? lost + 1 : 0
-    if (lost > LOST_LOOKS) lag = undefined
     const best = search.best()
     steady = best.likeness < FOUND ? 0 : Math.abs(best.lag - candidate) <= 1 ? steady + 1 : 1
     candidate = best.lag
@@ -196,6 +207,35 @@ export const makeEchoGate = (): EchoGate => {
     if (gain > LOUDEST_DB) return
     lag = candidate
     gainDb = gain
+    missed = 0
+  }
+
+  /** Whether a window may be an echo for all that is known: nothing is yet, and it is softer than what was just played. */
+  const isSuspect = (first: number, power: number): boolean => {
+    if (search.likeness(LAGS - 1) !== undefined && steady === 0) return false
+    let loudest = 0
+    for (let bin = first - LAGS; bin < first + WINDOW_BINS; bin++) loudest = Math.max(loudest, tail[bin & MASK]!)
+    return power < loudest * 10 ** (SUSPECT_DB / 10)
+  }
+
+  /** How far a window is above the echo that is expected, in dB; undefined if none is. Learns from it. */
+  const aboveEcho = (first: number, power: number, delay: number): number | undefined => {
+    const gain = 10 ** (gainDb / 10)
+    let expected = 0
+    let echoing = false
+    for (let bin = first; bin < first + WINDOW_BINS; bin++) {
+      if (active[(bin - delay) & MASK] === 0) continue
+      echoing = true
+      expected += (gain * tail[(bin - delay) & MASK]!) / WINDOW_BINS
+      const db = difference(bin, delay)
+      if (db === undefined) continue
+      const rate = db > gainDb + CALLER_DB ? LEARN_OVER_CALLER_DB : LEARN_DB
+      gainDb = Math.min(LOUDEST_DB, gainDb + (db > gainDb ? rate : -rate))
+    }
+    if (!echoing) return undefined
+    const aboveDb = dbOf(power / (expected + 10 ** (noiseDb / 10)))
+    if (dbOf(expected) > noiseDb + CLEAR_DB) missed = Math.max(0, missed + (Math.abs(aboveDb) > CALLER_DB ? 1 : -1))
+    return aboveDb
   }
 
   /** Measures the window's bins and the line's noise; the power of the whole window comes out. */
@@ -217,8 +257,7 @@ export const makeEchoGate = (): EchoGate => {
     const lateMs = arrivedMs - window.atMs - WINDOW_MS
     if (window.discontinuous) {
       offsetMs = undefined
-      lag = undefined
-      search.forget()
+      forget()
     }
     offsetMs = offsetMs === undefined ? lateMs : Math.min(lateMs, offsetMs + DRIFT_MS)
     const first = Math.round((window.atMs + offsetMs) / BIN_MS)
@@ -227,29 +266,19 @@ export const makeEchoGate = (): EchoGate => {
     if (first - lastActive > LAGS + HANGOVER) return 0
 
     know(last)
+    const aboveDb = lag === undefined ? undefined : aboveEcho(first, power, lag)
+    if (missed > LOST_WINDOWS) forget()
     search.fade(KEEP)
-    for (let bin = first; bin <= last; bin++) {
-      // Neighbours are much alike: every other one tells as much for half the work.
-      if ((bin & 1) === 0) search.compare(bin, Math.max(0, callerDb[bin & MASK]! - SILENCE_DB))
+    // What a caller says over the agent tells nothing about the echo.
+    if (aboveDb === undefined || aboveDb < CALLER_DB) {
+      for (let bin = first; bin <= last; bin++) {
+        // Neighbours are much alike: every other one tells as much for half the work.
+        if ((bin & 1) === 0) search.compare(bin, Math.max(0, callerDb[bin & MASK]! - SILENCE_DB))
+      }
     }
     if (++windows % LOOK_WINDOWS === 0) look(last)
-    if (lag === undefined) return 0
-
-    const gain = 10 ** (gainDb / 10)
-    let expected = 10 ** (noiseDb / 10)
-    let echoing = false
-    for (let bin = first; bin <= last; bin++) {
-      if (active[(bin - lag) & MASK] === 0) continue
-      echoing = true
-      expected += (gain * tail[(bin - lag) & MASK]!) / WINDOW_BINS
-      const db = difference(bin, lag)
-      if (db === undefined) continue
-      const rate = db > gainDb + CALLER_DB ? LEARN_OVER_CALLER_DB : LEARN_DB
-      gainDb = Math.min(LOUDEST_DB, gainDb + (db > gainDb ? rate : -rate))
-    }
-    if (!echoing) return 0
-    const aboveDb = dbOf(power / expected)
-    return Math.min(1, Math.max(0, (CALLER_DB - aboveDb) / (CALLER_DB - ECHO_DB)))
+    if (aboveDb !== undefined) return Math.min(1, Math.max(0, (CALLER_DB - aboveDb) / (CALLER_DB - ECHO_DB)))
+    return lag === undefined && isSuspect(first, power) ? SUSPECTED : 0
   }
 
   return {

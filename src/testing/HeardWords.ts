@@ -11,8 +11,8 @@ export interface WordsHeard {
   readonly generated: ReadonlyArray<string>
 }
 
-/** Silence within a track that is no part of its sound, in samples. */
-const GAP = 10 * BYTES_PER_MS
+/** Silence within a track that is no part of its sound, in samples: no sound has as many zeros in a row. */
+const GAP = 4
 
 /** Takes out what is perfectly silent: a word that was interrupted and gone on with was heard all the same. */
 const compact = (track: Int16Array): Int16Array => {

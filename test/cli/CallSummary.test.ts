@@ -161,7 +161,7 @@ describe("a call", () => {
     Effect.gen(function* () {
       const rude = (link: MediaLink) => Effect.andThen(link.send("what?"), parrot()(link))
       const { summary } = yield* hold(rude, [turn("one", 500)])
-      assert.match(summary.notes[0] ?? "", /^Frames that the carrier refuses were sent 1 times, first: .+\.$/)
+      assert.match(summary.notes[0] ?? "", /^Frames that the carrier refuses were sent once, first: .+\.$/)
     })
   )
 })

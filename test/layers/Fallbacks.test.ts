@@ -1,6 +1,6 @@
 /** Second choices: what is asked when a service fails, and that nothing is lost on the way. */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Duration, Effect, Fiber, Layer, Schedule, Scope, Stream } from "effect"
+import { Context, Duration, Effect, Fiber, Layer, Schedule, type Scope, Stream } from "effect"
 import type * as AiError from "effect/ai/AiError"
 import * as LanguageModel from "effect/ai/LanguageModel"
 import { TestClock } from "effect/testing"

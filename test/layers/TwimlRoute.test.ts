@@ -74,14 +74,10 @@ describe("calls that come all at once", () => {
           ),
         { concurrency: "unbounded" }
       )
-      const counts = Map.groupBy(outcomes, (outcome) => outcome)
-      assert.deepStrictEqual(
-        [...counts].map(([outcome, { length }]) => [outcome, length]).sort(),
-        [
-          ["1013 all lines busy", 15],
-          ["taken", 5]
-        ]
-      )
+      assert.deepStrictEqual([...outcomes].sort(), [
+        ...Array.from({ length: 15 }, () => "1013 all lines busy"),
+        ...Array.from({ length: 5 }, () => "taken")
+      ])
       assert.strictEqual(JSON.parse((yield* ask(`http://${host}/health`)).body).calls, 5)
     })
   )

@@ -13,6 +13,9 @@ const SPEED = 64
 /** The picture runs behind by this much, so that what is late still comes in at the edge. Milliseconds. */
 const BEHIND_MS = 120
 
+/** How long the picture takes to make up for most of a jump of the audio clock, in milliseconds. */
+const FOLLOW_MS = 130
+
 /** Which of two words is written where there is room for one. */
 const weights = { "barge-in": 2, key: 1, turn: 0 }
 
@@ -35,7 +38,9 @@ const clock = (ms) => {
  * @param {() => { timeline: Timeline | undefined, live: boolean }} state
  */
 export const makeChart = (canvas, thresholds, state) => {
+  // What is at the right edge, and when it was drawn last.
   let endMs = 0
+  let drawnMs = 0
 
   return keepDrawn(canvas, COLOURS, { running: () => state().live, everyMs: 0 }, (pen, { width, height }, colours) => {
     const { live, timeline } = state()
@@ -45,10 +50,12 @@ export const makeChart = (canvas, thresholds, state) => {
     const lanesTop = height - AXIS - LANES.length * (LANE + LANE_GAP)
     const bottom = lanesTop - 12
     const plotWidth = width - left - right
-    const goal = timeline === undefined ? 0 : timeline.timeAt(performance.now()) - BEHIND_MS
+    const nowMs = performance.now()
+    const goal = timeline === undefined ? 0 : timeline.timeAt(nowMs) - BEHIND_MS
     // Follows the audio clock smoothly, whatever the moments at which news of it come.
     if (!live || Math.abs(goal - endMs) > 400) endMs = goal
-    else endMs += (goal - endMs) * 0.12
+    else endMs += (goal - endMs) * (1 - Math.exp(-(nowMs - drawnMs) / FOLLOW_MS))
+    drawnMs = nowMs
     const spanMs = (plotWidth / SPEED) * 1000
     const startMs = endMs - spanMs
 
