@@ -13,6 +13,8 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts", "docs/examples/**/*.test.ts"],
-    pool: "forks"
+    pool: "forks",
+    // For machines that are busy; nothing waits for it.
+    testTimeout: 30_000
   }
 })

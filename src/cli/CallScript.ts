@@ -15,9 +15,6 @@ import { type Turn } from "./TurnAudio.ts"
 /** Silence after which the agent is taken to have finished, in milliseconds: longer than a breath between sentences. */
 export const FINISHED_MS = 800
 
-/** Silence after which the agent is taken to have stopped for the caller, in milliseconds. */
-const STOPPED_MS = 200
-
 /** Longest wait for a greeting, in milliseconds: an agent may well let the caller begin. */
 const GREETING_TIMEOUT_MS = 5000
 
@@ -57,7 +54,7 @@ export const scriptOf = (
       : // The agent was waited for already: at most it draws a breath now, or there is nothing to interrupt.
         interrupt({ afterMs: bargeInMs, say: { audio, text }, timeoutMs: BREATH_MS }),
     // What is still to be heard of a reply that was interrupted is no answer.
-    waitUntilAgentQuiet(STOPPED_MS, { timeoutMs: LONGEST_REPLY_MS }),
+    waitUntilAgentQuiet(BREATH_MS, { timeoutMs: LONGEST_REPLY_MS }),
     hear(timeoutMs),
     index === turns.length - 1 ? [finished, stage({ _tag: "HangsUp" })] : []
   ])

@@ -121,6 +121,10 @@ const problemOf = (
   const name = `Turn ${number} (${JSON.stringify(label)})`
   const over = end === "connection lost" ? "the connection was lost" : `the ${end}`
   if (turn === undefined) return `${name} was not said: ${over} after ${seconds(durationMs)}.`
+  const spokeOnMs = turn.interruption?.agentSilentAfterMs ?? 0
+  if (end === "caller hung up" && spokeOnMs > turn.endMs - turn.startMs) {
+    return `${name} was not answered: the agent spoke on for ${seconds(spokeOnMs)}, and no answer came within ${seconds(timeoutMs)}.`
+  }
   return end === "caller hung up" || durationMs - turn.endMs >= timeoutMs
     ? `${name} was not answered within ${seconds(timeoutMs)}.`
     : `${name} was not answered: ${over} ${seconds(Math.max(0, durationMs - turn.endMs))} after it.`

@@ -60,8 +60,8 @@ const FOUND = 0.8
 const LOOK_WINDOWS = 4
 const STEADY_LOOKS = 2
 
-/** Windows more that were not as expected than were, before the echo is given up: 3 s, longer than people talk at once. */
-const LOST_WINDOWS = 94
+/** Windows more that were not as expected than were, before the echo is given up: 2 s, longer than people talk at once. */
+const LOST_WINDOWS = 62
 
 /** An echo that is expected to be this much louder than the line's noise, in dB, would be heard. */
 const CLEAR_DB = 10
@@ -212,7 +212,7 @@ export const makeEchoGate = (): EchoGate => {
 
   /** Whether a window may be an echo for all that is known: nothing is yet, and it is softer than what was just played. */
   const isSuspect = (first: number, power: number): boolean => {
-    if (search.likeness(LAGS - 1) !== undefined && steady === 0) return false
+    if (search.likeness(LAGS - 1) !== undefined && steady !== 1) return false
     let loudest = 0
     for (let bin = first - LAGS; bin < first + WINDOW_BINS; bin++) loudest = Math.max(loudest, tail[bin & MASK]!)
     return power < loudest * 10 ** (SUSPECT_DB / 10)

@@ -27,10 +27,10 @@ export interface PlayoutSettings {
   readonly backlogMs: number
 }
 
-/** A lead that outlasts the event loop's and the network's jitter and is gone in a quarter of a second. */
+/** A lead that outlasts the event loop's and the network's jitter and is gone in a fifth of a second. */
 export const defaultPlayoutSettings: PlayoutSettings = {
-  leadMs: 200,
-  messageMs: 100,
+  leadMs: 160,
+  messageMs: 60,
   markGraceMs: 1000,
   endingMs: 1000,
   backlogMs: 10_000

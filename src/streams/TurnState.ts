@@ -48,6 +48,8 @@ export interface Reply {
   readonly phase: ReplyPhase
   /** Its audio was stopped on suspicion of a barge-in. */
   readonly held: boolean
+  /** No more of it is sent until a voice that has just begun turns out to be one to stop for: the line holds enough. */
+  readonly eased: boolean
   readonly cue: ReplyCue
   /** The turn it answers, to go on with if the caller speaks before the reply is audible. */
   readonly answers: Turn | undefined
@@ -187,24 +189,47 @@ export const startReply =
         {
           ...state,
           nextEpoch: state.nextEpoch + 1,
-          reply: { epoch: state.nextEpoch, phase, held: false, cue, answers, tool: false, filled: false, last }
+          reply: {
+            epoch: state.nextEpoch,
+            phase,
+            held: false,
+            eased: false,
+            cue,
+            answers,
+            tool: false,
+            filled: false,
+            last
+          }
         },
         [{ _tag: "ReplyStarted", epoch: state.nextEpoch, cue }]
       ],
       phase === "thinking" ? say({ _tag: "ReplyReleased", epoch: state.nextEpoch }) : stay
     )
 
-/** Stops the reply's audio for now. */
-export const holdReply = (state: TurnTakingState): Step =>
-  state.reply === undefined || state.reply.held
-    ? stay(state)
-    : [{ ...state, reply: { ...state.reply, held: true } }, [{ _tag: "ReplyHeld", epoch: state.reply.epoch }]]
+/** Stops the reply's audio for now, or only eases it. */
+const pauseReply =
+  (how: "held" | "eased") =>
+  (state: TurnTakingState): Step => {
+    const { reply } = state
+    if (reply === undefined || reply.held || (reply.eased && how === "eased")) return stay(state)
+    const paused = { ...reply, held: how === "held", eased: how === "eased" }
+    return [{ ...state, reply: paused }, reply.eased ? nothing : [{ _tag: "ReplyHeld", epoch: reply.epoch }]]
+  }
 
-/** Lets the reply's audio go on, if it was held. */
+/** Stops the reply's audio for now. */
+export const holdReply = pauseReply("held")
+
+/** Sends no more of the reply for a moment. */
+export const easeReply = pauseReply("eased")
+
+/** Lets the reply's audio go on, if it was held or eased. */
 export const resumeReply = (state: TurnTakingState): Step =>
-  state.reply?.held !== true
+  state.reply === undefined || !(state.reply.held || state.reply.eased)
     ? stay(state)
-    : [{ ...state, reply: { ...state.reply, held: false } }, [{ _tag: "ReplyReleased", epoch: state.reply.epoch }]]
+    : [
+        { ...state, reply: { ...state.reply, held: false, eased: false } },
+        [{ _tag: "ReplyReleased", epoch: state.reply.epoch }]
+      ]
 
 /** A new turn without any speech yet. */
 export const newTurn = (state: TurnTakingState, atMs: number): readonly [TurnTakingState, Turn, TurnOutput] => [

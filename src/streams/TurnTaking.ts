@@ -9,6 +9,7 @@ import { type Stage } from "./Stage.ts"
 import {
   chain,
   changeSegment,
+  easeReply,
   freshSegments,
   holdReply,
   initial,
@@ -33,6 +34,9 @@ export { initial, type TurnTakingState } from "./TurnState.ts"
 /** Words that make a barge-in when nothing was loud enough to hold the agent's audio. */
 const SOFT_WORDS = 2
 
+/** Voice, in milliseconds, that is waited for before it is judged; less than the line holds of the agent's audio. */
+const EASE_MS = 128
+
 /** No guess is made longer than this before the turn can end, in milliseconds: by then any answer is there. */
 const SPECULATION_LEAD_MS = 900
 
@@ -51,6 +55,10 @@ const profileOf = (settings: TurnSettings, reply: Reply | undefined): BargeInPro
 /** Whether a reply is said to its end whatever the caller says. */
 const isUninterruptible = (settings: TurnSettings, { cue }: Reply): boolean =>
   cue._tag === "GiveUp" || settings.uninterruptible.has(cue._tag)
+
+/** A voice over the agent: while it is too young to be judged, nothing is sent after what the line holds already. */
+const ease = (state: TurnTakingState, turn: Turn): Step =>
+  state.voiced && (lastSegment(turn)?.voicedMs ?? 0) <= EASE_MS ? easeReply(state) : resumeReply(state)
 
 /** The caller speaks while a reply is on its way: what becomes of the reply? */
 const overlap =
@@ -71,7 +79,7 @@ const overlap =
     if (kind === "words" && (reply.held || countWords(words) >= SOFT_WORDS)) return stopReply("barge-in")(state)
     if (reply.phase === "thinking") return stay(state)
     if (!reply.held) {
-      if (!state.voiced || state.loudRun < windows) return stay(state)
+      if (!state.voiced || state.loudRun < windows) return confirmMs === 0 ? stay(state) : ease(state, turn)
       return confirmMs === 0 ? stopReply("barge-in")(state) : holdReply(state)
     }
     return state.voiced && voicedIn(fresh) >= confirmMs ? stopReply("barge-in")(state) : stay(state)

@@ -99,6 +99,23 @@ describe("a call", () => {
     })
   )
 
+  it.effect("tells of an agent that does not stop for the caller, and waits for an answer once it has finished", () =>
+    Effect.gen(function* () {
+      const deaf = (link: MediaLink) =>
+        parrot({ replyMs: 6000, endpointMs: 3_600_000 })({
+          ...link,
+          send: (frame) => (frame.includes(`"clear"`) ? Effect.void : link.send(frame))
+        })
+      const { summary } = yield* hold(deaf, [turn("stop", 500, 1000)], { timeoutMs: 2000 })
+      assert.strictEqual(
+        summary.turns[0]?.problem,
+        `Turn 1 ("stop") was not answered: the agent spoke on for 5.0 s, and no answer came within 2.0 s.`
+      )
+      const spokeUntilMs = summary.timeline[0]?.endMs ?? 0
+      assert.isAtLeast(summary.durationMs, spokeUntilMs + 2000)
+    })
+  )
+
   it.effect("lets the caller begin if nobody greets", () =>
     Effect.gen(function* () {
       const { summary } = yield* hold(mute, [turn("one", 500)], { timeoutMs: 60_000 })

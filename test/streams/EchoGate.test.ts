@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { BYTES_PER_MS, FRAME_BYTES, FRAME_MS, WINDOW_MS, WINDOW_SAMPLES } from "../../src/schema/Audio.ts"
-import { type EchoGate, makeEchoGate } from "../../src/streams/EchoGate.ts"
+import { type EchoGate, makeEchoGate, SUSPECTED } from "../../src/streams/EchoGate.ts"
 import { levelDb } from "../../src/streams/EnergyScore.ts"
 import { decodeMulaw, encodeMulaw } from "../../src/streams/Mulaw.ts"
 import { concat, loadSpeech, pinkNoise, silence } from "../support/Speech.ts"
@@ -99,9 +99,9 @@ describe("the agent's echo", () => {
 
   it("is found again when its delay changes", () => {
     const gate = makeEchoGate()
+    const played = concat(agent, agent, agent)
     const before = echoOf(agent, 100, -15)
-    const after = echoOf(concat(agent, agent), 400, -15).subarray(agent.length)
-    const played = concat(agent, agent)
+    const after = echoOf(played, 400, -15).subarray(agent.length)
     const judged = listen(played, mix(concat(before, after), hiss(played)), gate)
     assert.approximately(judged.at(-1)?.echo?.lagMs ?? Number.NaN, 400, 16)
   })
@@ -137,6 +137,23 @@ describe("the agent's echo", () => {
   })
 })
 
+describe("the beginning of a call", () => {
+  it("is on its guard: what is softer than the agent may be its echo", () => {
+    const judged = listen(agent, mix(echoOf(agent, 200, -15), hiss(agent)))
+    const foundMs = judged.find(({ echo }) => echo !== undefined)?.atMs ?? 0
+    const before = judged.filter(({ atMs, loudDb }) => atMs < foundMs && loudDb > -45)
+    assert.isAbove(before.length, 10)
+    assert.isTrue(before.every(({ explained }) => explained >= SUSPECTED))
+  })
+
+  it("hears a caller who is as loud as the agent at once", () => {
+    const judged = listen(agent, mix(concat(silence(300), loadSpeech("stop"), silence(5000)), hiss(agent)))
+    const first = judged.filter(({ atMs, loudDb }) => atMs < 800 && loudDb > -20)
+    assert.isAbove(first.length, 2)
+    assert.isTrue(first.every(({ explained }) => explained === 0))
+  })
+})
+
 describe("a caller", () => {
   it.each([-10, -20, -30])("who speaks over the agent is heard through an echo of %i dB", (db) => {
     const fromMs = 3300
@@ -164,7 +181,8 @@ describe("a caller", () => {
     ).subarray(0, agent.length)
     const judged = listen(agent, mix(caller, hiss(agent)))
     assert.isUndefined(judged.at(-1)?.echo)
-    assert.isTrue(judged.every(({ explained }) => explained === 0))
+    // Until it is known that there is none, only what is much softer than the agent can be an echo.
+    assert.isTrue(judged.every(({ atMs, explained }) => explained === 0 || (atMs < 2000 && explained === SUSPECTED)))
   })
 
   it("who takes turns with the agent is not taken for its echo", () => {
@@ -194,10 +212,10 @@ describe("a caller", () => {
 })
 
 describe("silence", () => {
-  it("has nothing to explain before an echo is known", () => {
+  it("is no echo", () => {
     const judged = listen(agent, silence(agent.length / BYTES_PER_MS))
     assert.isUndefined(judged.at(-1)?.echo)
-    assert.isTrue(judged.every(({ explained }) => explained === 0))
+    assert.isTrue(judged.every(({ atMs, explained }) => explained === 0 || atMs < 2000))
   })
 
   it("of the agent makes no echo of a caller", () => {

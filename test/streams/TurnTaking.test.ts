@@ -319,10 +319,24 @@ describe("barge-in in two steps", () => {
 
   it("holds the agent's audio on suspicion, and no more", () => {
     const call = speaking(defaultTurnSettings)
-    call.speak(64)
-    assert.notInclude(call.tags(), "ReplyHeld")
-    call.speak(32)
-    assert.deepStrictEqual(call.tags(), ["ReplyHeld"])
+    call.speak(96)
+    assert.deepStrictEqual(call.tags(), ["TurnStarted", "SegmentOpened", "ReplyHeld"])
+  })
+
+  it("sends nothing while a voice is too young to be judged, and goes on when it is gone or never gets loud", () => {
+    const gone = speaking(defaultTurnSettings)
+    gone.speak(32)
+    assert.deepStrictEqual(gone.tags(), ["TurnStarted", "SegmentOpened", "ReplyHeld"])
+    gone.quiet(64)
+    assert.deepStrictEqual(gone.tags(), ["ReplyReleased"])
+
+    const soft = speaking(defaultTurnSettings)
+    soft.speak(128, 0.7)
+    assert.deepStrictEqual(soft.tags(), ["TurnStarted", "SegmentOpened", "ReplyHeld"])
+    soft.speak(32, 0.7)
+    assert.deepStrictEqual(soft.tags(), ["ReplyReleased"])
+    soft.speak(96, 0.7)
+    assert.deepStrictEqual(soft.tags(), [])
   })
 
   it("is confirmed by sustained speech", () => {

