@@ -141,6 +141,8 @@ const notesOf = (
     const turn = measured[index]
     return bargeInMs !== undefined && turn !== undefined && turn.interruption === undefined ? [index + 1] : []
   })
+  // The log tells of failures too.
+  const known = (told ?? []).flatMap((event) => (event._tag === "Failed" ? [event.message] : []))
   const violation = recording.events.find((event) => event._tag === "Violation")
   return [
     ...closeNote(call),
@@ -152,7 +154,7 @@ const notesOf = (
       ? [`The agent's audio came too late ${times(playout.underruns)}, ${Math.round(playout.underrunMs)} ms in all.`]
       : []),
     ...failuresOf(told ?? []),
-    ...warnings
+    ...warnings.filter((warning) => !known.some((message) => warning.includes(message)))
   ]
 }
 

@@ -20,9 +20,12 @@ export interface AdmittedStream {
 
 type Texts = Arr.NonEmptyReadonlyArray<string>
 
+/** How nearly every frame of a call begins, as the carrier writes it. */
+const MEDIA_BEGINNING = '{"event":"media"'
+
 /** The `start` frame that a text is; only what looks like one is decoded, as this sees every frame of a call. */
 const asStart = (text: string): Start | undefined => {
-  if (!text.includes('"start"')) return undefined
+  if (text.startsWith(MEDIA_BEGINNING) || !text.includes('"start"')) return undefined
   const decoded = decodeFrame(text)
   return decoded._tag === "Frame" && decoded.frame.event === "start" ? decoded.frame : undefined
 }

@@ -29,7 +29,7 @@ export interface PlayoutSettings {
 
 /** A lead that outlasts the event loop's and the network's jitter and is gone in a fifth of a second. */
 export const defaultPlayoutSettings: PlayoutSettings = {
-  leadMs: 160,
+  leadMs: 180,
   messageMs: 60,
   markGraceMs: 1000,
   endingMs: 1000,

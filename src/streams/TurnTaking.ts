@@ -35,7 +35,7 @@ export { initial, type TurnTakingState } from "./TurnState.ts"
 const SOFT_WORDS = 2
 
 /** Voice, in milliseconds, that is waited for before it is judged; less than the line holds of the agent's audio. */
-const EASE_MS = 128
+const EASE_MS = 160
 
 /** No guess is made longer than this before the turn can end, in milliseconds: by then any answer is there. */
 const SPECULATION_LEAD_MS = 900
@@ -91,7 +91,10 @@ const resume =
   (state: TurnTakingState): Step =>
     state.turn !== undefined &&
     state.reply?.held === true &&
-    state.nowMs - state.turn.pausedAtMs >= settings.bargeInResumeMs
+    !state.voiced &&
+    // Words that are all there and have not interrupted do not mean to.
+    (state.turn.segments.every((segment) => segment.settled) ||
+      state.nowMs - state.turn.pausedAtMs >= settings.bargeInResumeMs)
       ? resumeReply(state)
       : stay(state)
 

@@ -162,7 +162,7 @@ describe("a call", () => {
           { _tag: "Decided", output: { _tag: "TurnEnded", turn: 1, text: "won" } },
           { _tag: "Failed", stage: "language model", message: "no key" }
         ],
-        warnings: ["It is hot."],
+        warnings: ["language model: no key", "It is hot."],
         recording: "call.wav"
       })
       assert.deepStrictEqual(summary.transcript, [

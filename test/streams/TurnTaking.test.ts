@@ -331,7 +331,7 @@ describe("barge-in in two steps", () => {
     assert.deepStrictEqual(gone.tags(), ["ReplyReleased"])
 
     const soft = speaking(defaultTurnSettings)
-    soft.speak(128, 0.7)
+    soft.speak(160, 0.7)
     assert.deepStrictEqual(soft.tags(), ["TurnStarted", "SegmentOpened", "ReplyHeld"])
     soft.speak(32, 0.7)
     assert.deepStrictEqual(soft.tags(), ["ReplyReleased"])
@@ -370,6 +370,25 @@ describe("barge-in in two steps", () => {
       )
     })
   }
+
+  it("goes on as soon as the words are known not to interrupt", () => {
+    const call = held()
+    call.speak(224)
+    call.quiet(192)
+    call.decided()
+    call.words("mm-hm")
+    assert.deepStrictEqual(call.decided(), [{ _tag: "ReplyReleased", epoch: 2 }])
+  })
+
+  it("does not go on while the caller still speaks, whatever comes of what they said before", () => {
+    const call = held()
+    call.speak(96)
+    call.quiet(256)
+    call.speak(64)
+    assert.include(call.tags(), "SegmentEnded")
+    call.words("")
+    assert.deepStrictEqual(call.tags(), [])
+  })
 
   it("goes on after a cough", () => {
     const call = held()

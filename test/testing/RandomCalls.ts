@@ -15,16 +15,23 @@ const AGAIN_EVERY = 20
 /** What a call that nothing is wrong with keeps to. */
 const wellLimits: Partial<Limits> = { silenceMs: 4000 }
 
-/** Replies whose voice failed are left out: history takes the sentence in which it did for heard. */
+/** Replies during which the voice failed are left out: history takes the sentence in which it did for heard. */
 const remembersWhatWasHeard: Invariant = (report, limits) => {
-  const failed = report.events.flatMap((event) =>
-    event._tag === "Failed" && event.stage === "text to speech" ? [event.atMs] : []
+  const { events } = report
+  const failures = events.filter((event) => event._tag === "Failed" && event.stage === "text to speech")
+  const begins = new Map(
+    events.flatMap((event) =>
+      event._tag === "Decided" && event.output._tag === "ReplyStarted"
+        ? [[event.output.epoch, event.atMs] as const]
+        : []
+    )
   )
-  const audible = report.replies.flatMap(({ audibleMs, epoch }) =>
-    audibleMs === undefined ? [] : [{ audibleMs, epoch }]
-  )
-  const broken = new Set(failed.map((atMs) => audible.findLast(({ audibleMs }) => audibleMs <= atMs)?.epoch))
-  const wordsHeard = () => report.wordsHeard().filter(({ reply }) => !broken.has(reply.epoch))
+  const ends = new Map(events.flatMap((event) => (event._tag === "Heard" ? [[event.epoch, event.atMs] as const] : [])))
+  const broken = (epoch: number): boolean =>
+    failures.some(
+      ({ atMs }) => atMs >= (begins.get(epoch) ?? 0) && atMs <= (ends.get(epoch) ?? Number.POSITIVE_INFINITY)
+    )
+  const wordsHeard = () => report.wordsHeard().filter(({ reply }) => !broken(reply.epoch))
   return invariants.remembersWhatWasHeard({ ...report, wordsHeard }, limits)
 }
 
