@@ -42,7 +42,7 @@ describe("call", { timeout: 120_000, concurrent: true }, () => {
       })
       const path = join(yield* directory, "call.wav")
       const turns = ["--wav", speech("yes"), "--barge-in", "800ms", "--wav", speech("stop")]
-      const { code, stderr, stdout } = yield* call(parley.url.href, ...turns, "--record", path, "--timeout", "60s")
+      const { code, stderr, stdout } = yield* call(parley.url.href, ...turns, "--record", path, "--timeout", "20s")
 
       assert.strictEqual(code, 0, stderr)
       assert.match(stdout, /^Call to http:\/\/127\.0\.0\.1:\d+\/twiml, [\d.]+ s, caller hung up\n/)
@@ -70,18 +70,21 @@ describe("call", { timeout: 120_000, concurrent: true }, () => {
   it.live("brings a server of its own where there is none, and stops it", () =>
     Effect.gen(function* () {
       const turns = ["--barge-in", "500ms", "--wav", speech("stop")]
-      const { code, stderr, stdout } = yield* call("--embedded", "--json", "--timeout", "60s", ...turns)
+      const { code, stderr, stdout } = yield* call("--embedded", "--json", ...turns)
       assert.strictEqual(code, 0, stderr)
       assert.include(stderr, "Calling the sandbox at http://127.0.0.1:")
       const summary: CallSummary = JSON.parse(stdout)
       assert.isTrue(summary.answered)
-      assert.strictEqual(summary.turns[0]?.said, "stop.wav")
-      assert.strictEqual(summary.turns[0]?.bargeIn?.wantedAfterMs, 500)
-      assert.include(
-        summary.transcript?.map(({ by }) => by),
-        "agent"
+      assert.isFalse(
+        summary.notes.some((note) => note.includes("fail")),
+        summary.notes.join("\n")
       )
-      assert.isAbove(summary.timeline.length, 1)
+      assert.approximately(summary.turns[0]?.bargeIn?.afterMs ?? 0, 500, 20)
+      assert.isAbove(summary.turns[0]?.voiceToVoiceMs ?? 0, 0)
+      const [greeting, caller, answer] = summary.transcript ?? []
+      assert.deepStrictEqual([greeting?.by, caller?.by, answer?.by], ["agent", "caller", "agent"])
+      assert.notStrictEqual(greeting?.unheard, "")
+      assert.include(answer?.text, "interrupted")
     })
   )
 
