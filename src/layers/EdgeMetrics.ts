@@ -7,9 +7,9 @@ export const webhooksRefused = Metric.counter("parley_webhooks_refused", {
   incremental: true
 })
 
-/** Media streams that were refused. */
+/** Media streams, and pages that would follow one, that were refused. */
 export const streamsRefused = Metric.counter("parley_streams_refused", {
-  description: "Media streams that were closed before or instead of a call, by reason",
+  description: "Media streams that were closed before or instead of a call, and pages not shown one, by reason",
   incremental: true
 })
 

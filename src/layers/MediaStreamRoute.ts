@@ -2,6 +2,7 @@
 import { Cause, Effect, Exit, Fiber, Layer, Option } from "effect"
 import { HttpMiddleware, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { type EndReason } from "../schema/CallEvent.ts"
+import { AppConfig } from "../services/AppConfig.ts"
 import { CallAdmission } from "../services/CallAdmission.ts"
 import { CallRegistry } from "../services/CallRegistry.ts"
 import { EdgeConfig } from "../services/EdgeConfig.ts"
@@ -10,6 +11,7 @@ import { clientAddress } from "./ClientAddress.ts"
 import { countCallTurnedAway, countStreamRefused } from "./EdgeMetrics.ts"
 import { endpoint, refusal } from "./Endpoint.ts"
 import { makePendingStreams, type PendingStreams } from "./PendingStreams.ts"
+import { FOREIGN_ORIGIN, isForeign } from "./RequestOrigin.ts"
 import * as SocketMediaLink from "./SocketMediaLink.ts"
 import { type AdmittedStream, awaitAdmission, refuseStream } from "./StreamGate.ts"
 import { isCallSid } from "./TwilioWebhook.ts"
@@ -93,6 +95,9 @@ const accept = Effect.fnUntraced(function* <R>(
   const { verification } = yield* EdgeConfig
   const request = yield* HttpServerRequest.HttpServerRequest
   if (request.headers["upgrade"]?.toLowerCase() !== "websocket") return upgradeRequired
+
+  // Whoever visits a page would place calls for it, from a machine or a network that the page itself is not on.
+  if (isForeign(request, (yield* AppConfig).server.publicUrl)) return yield* refuseUpgrade(403, FOREIGN_ORIGIN)
 
   const signature = verification === undefined ? undefined : request.headers[SIGNATURE_HEADER]
   if (verification !== undefined && signature !== undefined) {

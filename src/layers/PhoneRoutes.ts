@@ -3,10 +3,12 @@ import { Effect, Layer } from "effect"
 import { type HttpRouter, HttpMiddleware, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { AppConfig } from "../services/AppConfig.ts"
 import { type CallFeed } from "../services/CallFeed.ts"
+import { countStreamRefused } from "./EdgeMetrics.ts"
 import { endpoint, refusal } from "./Endpoint.ts"
 import { admits, type PhoneAccess } from "./PhoneAccess.ts"
 import { MAX_TYPED_CHARACTERS, servePage } from "./PhoneEvents.ts"
 import { type PhoneFile, type PhoneFilesError, readPhoneFiles } from "./PhoneFiles.ts"
+import { FOREIGN_ORIGIN, isForeign } from "./RequestOrigin.ts"
 import { version } from "./Version.ts"
 
 /** The browser phone of this process. */
@@ -72,12 +74,6 @@ const sendFile = (
     : HttpServerResponse.uint8Array(bytes, { contentType, headers })
 }
 
-/** Whether a request comes from a page of this server, or from no page at all. Other sites may not use a visitor's access. */
-const isOwnPage = ({ headers }: HttpServerRequest.HttpServerRequest): boolean => {
-  const origin = headers["origin"]
-  return origin === undefined || (URL.canParse(origin) && new URL(origin).host === headers["host"]?.toLowerCase())
-}
-
 /** What the page draws and says; `GET /phone/config`. */
 const configOf = ({ persona, turns }: AppConfig["Service"], { countKey, notice }: PhoneOptions) => ({
   version,
@@ -131,7 +127,11 @@ const routesFor = (options: PhoneOptions, files: ReadonlyMap<string, PhoneFile>,
     Effect.gen(function* () {
       const callSid = url.searchParams.get("call")
       if (!isCallSid(callSid)) return refusal(400, "Expected ?call= with a call id: CA and 32 hexadecimal digits")
-      if (!isOwnPage(request)) return refusal(403, "Expected a page of this server")
+      if (isForeign(request, config.server.publicUrl)) {
+        yield* countStreamRefused(FOREIGN_ORIGIN)
+        yield* Effect.logWarning(`call events refused: ${FOREIGN_ORIGIN}`)
+        return refusal(403, `The events of a call are refused: ${FOREIGN_ORIGIN}`)
+      }
       if (request.headers["upgrade"]?.toLowerCase() !== "websocket") return upgradeRequired
       const socket = yield* request.upgrade
       yield* HttpMiddleware.withLoggerDisabled(servePage(request, socket, callSid))

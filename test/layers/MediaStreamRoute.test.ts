@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Logger, Queue, Redacted, Stream } from "effect"
+import { Effect, Logger, Metric, Queue, Redacted, Stream } from "effect"
+import { streamsRefused } from "../../src/layers/EdgeMetrics.ts"
+import { FOREIGN_ORIGIN } from "../../src/layers/RequestOrigin.ts"
 import { MAX_FRAME_BYTES } from "../../src/schema/Twilio.ts"
 import { type MediaLink } from "../../src/services/MediaLink.ts"
 import {
@@ -140,6 +142,40 @@ describe("the signature of an upgrade", () => {
       const client = yield* openWebSocket(`ws://${host}/media-stream`, { "x-twilio-signature": "abc" })
       client.socket.send(startFrame(callSid(1)))
       yield* Queue.take(client.texts)
+    })
+  )
+})
+
+describe("a web page that would open a media stream", () => {
+  it.live.each(["https://evil.example", "https://agent.example.com.evil.example", "http://localhost:3001", "null"])(
+    "of %s is refused before there is a connection",
+    (origin) => {
+      const { lines, loggers } = collect()
+      return Effect.gen(function* () {
+        const refused = Metric.value(Metric.withAttributes(streamsRefused, { reason: FOREIGN_ORIGIN }))
+        const before = (yield* refused).count
+        const host = yield* serve(() => Effect.die(new Error("no call was expected")), { loggers })
+        const answer = yield* sendRaw(host, handshake([`Origin: ${origin}`]))
+        assert.match(answer, /^HTTP\/1\.1 403 /)
+        assert.include(answer, `The media stream is refused: ${FOREIGN_ORIGIN}`)
+        assert.include(messages(lines), `media stream refused: ${FOREIGN_ORIGIN}`)
+        assert.strictEqual((yield* refused).count, before + 1)
+      })
+    }
+  )
+
+  it.live("is let in if it is of this server, by its own name or its public one", () =>
+    Effect.gen(function* () {
+      const host = yield* serve(echo, { env: { PUBLIC_URL: "https://agent.example.com" } })
+      for (const [origin, headers] of [
+        [`http://${host}`, {}],
+        ["https://agent.example.com", {}],
+        ["https://tunnel.example", { "x-forwarded-host": "tunnel.example" }]
+      ] as const) {
+        const client = yield* openWebSocket(`ws://${host}/media-stream`, { origin, ...headers })
+        client.socket.send(startFrame(callSid(1)))
+        assert.strictEqual(yield* Queue.take(client.texts), startFrame(callSid(1)))
+      }
     })
   )
 })
