@@ -7,6 +7,7 @@ import { loadSileroModel, shippedModel } from "../layers/SileroModel.ts"
 import { describeCause } from "../layers/Startup.ts"
 import { AppConfig } from "../services/AppConfig.ts"
 import { EdgeConfig } from "../services/EdgeConfig.ts"
+import { FallbackConfig } from "../services/FallbackConfig.ts"
 import { Provider } from "../services/Provider.ts"
 import { type Finding, finding } from "./DoctorFinding.ts"
 import { checkProvider } from "./DoctorProvider.ts"
@@ -51,6 +52,7 @@ const examineConfigured = (request: DoctorRequest) =>
   Effect.gen(function* () {
     const { server, together, vadModelPath } = yield* AppConfig
     const edge = yield* EdgeConfig
+    const second = yield* FallbackConfig
     const provider = yield* Provider
     const one = <E, R>(check: Effect.Effect<Finding, E, R>) => Stream.fromEffect(check)
     const several = <E, R>(check: Effect.Effect<ReadonlyArray<Finding>, E, R>) =>
@@ -79,7 +81,7 @@ const examineConfigured = (request: DoctorRequest) =>
         [
           one(checkModel(vadModelPath)),
           provider === "together"
-            ? several(checkProvider(together))
+            ? several(checkProvider(together, second))
             : Stream.make(finding("skipped", "provider", "the sandbox answers, which needs no key")),
           several(visit),
           several(checkNumbers(edge, request.twilioApi ?? TWILIO_API)),

@@ -1,7 +1,9 @@
-/** Looks at the model provider: whether it can be reached, takes the key and has the models, and what its clock says. */
-import { Clock, DateTime, Duration, Effect, Option, Result, Schema } from "effect"
+/** Looks at the model provider, and at the one of the second choices: whether it can be reached, takes the key and has the models, and what its clock says. */
+import { Clock, DateTime, Duration, Effect, Option, Redacted, Result, Schema } from "effect"
 import { type HttpClient, HttpClientRequest } from "effect/http"
+import { type VariableName } from "../schema/Variables.ts"
 import { type TogetherSettings } from "../services/AppConfig.ts"
+import { type FallbackSettings } from "../services/FallbackConfig.ts"
 import { type Finding, finding } from "./DoctorFinding.ts"
 import { type Answer, ask } from "./DoctorNetwork.ts"
 
@@ -33,18 +35,22 @@ const similar = (wanted: string, ids: ReadonlyArray<string>): ReadonlyArray<stri
     .slice(0, 3)
 }
 
-const checkModels = (together: TogetherSettings, body: string): ReadonlyArray<Finding> => {
+/** Something that is asked with one key at one address, and what it is to have. */
+interface Account {
+  readonly apiKey: Redacted.Redacted
+  readonly baseUrl: URL
+  readonly keyName: VariableName
+  readonly urlName: VariableName
+  readonly models: ReadonlyArray<readonly [name: VariableName, model: string]>
+}
+
+const checkModels = ({ baseUrl, models: wanted }: Account, body: string): ReadonlyArray<Finding> => {
   const decoded = decodeModels(body)
   if (Result.isFailure(decoded)) {
     return [finding("warning", "models", "the provider's list of models could not be understood")]
   }
   const models = decoded.success
   const ids = ("data" in models ? models.data : models).map(({ id }) => id)
-  const wanted = [
-    ["STT_MODEL", together.sttModel],
-    ["LLM_MODEL", together.llmModel],
-    ["TTS_MODEL", together.ttsModel]
-  ] as const
   return wanted.map(([name, model]) => {
     if (ids.includes(model)) return finding("ok", "models", `${name}: ${model} is there`)
     const others = similar(model, ids)
@@ -53,23 +59,25 @@ const checkModels = (together: TogetherSettings, body: string): ReadonlyArray<Fi
     return finding(
       "broken",
       "models",
-      `${name}: ${model} is not among the ${ids.length} models of ${together.baseUrl.host}`,
+      `${name}: ${model} is not among the ${ids.length} models of ${baseUrl.host}`,
       `set ${name} to ${advice}`
     )
   })
 }
 
-const checkKey = ({ status }: Answer, { baseUrl }: TogetherSettings): Finding => {
+const checkKey = ({ status }: Answer, { baseUrl, keyName, urlName }: Account): Finding => {
   switch (status) {
     case 200:
-      return finding("ok", "key", `${baseUrl.host} takes TOGETHER_API_KEY`)
+      return finding("ok", "key", `${baseUrl.host} takes ${keyName}`)
     case 401:
     case 403:
       return finding(
         "broken",
         "key",
-        `${baseUrl.host} does not take TOGETHER_API_KEY (${status})`,
-        "set it to a key from https://api.together.ai/settings/api-keys"
+        `${baseUrl.host} does not take ${keyName} (${status})`,
+        keyName === "TOGETHER_API_KEY"
+          ? "set it to a key from https://api.together.ai/settings/api-keys"
+          : `set it to a key that ${baseUrl.host} gave out`
       )
     case 402:
       return finding(
@@ -79,7 +87,7 @@ const checkKey = ({ status }: Answer, { baseUrl }: TogetherSettings): Finding =>
         "add credit to the account"
       )
     case 404:
-      return finding("broken", "key", `there is no ${baseUrl.href}/models (404)`, "correct TOGETHER_BASE_URL")
+      return finding("broken", "key", `there is no ${baseUrl.href}/models (404)`, `correct ${urlName}`)
     case 429:
       return finding("warning", "key", `${baseUrl.host} has too many requests of this account now (429)`)
     default:
@@ -103,12 +111,11 @@ const checkClock = (date: string | undefined, beforeMs: number, afterMs: number)
 }
 
 /** Asks for the list of models, which takes a key and costs nothing. */
-export const checkProvider = (
-  together: TogetherSettings
-): Effect.Effect<ReadonlyArray<Finding>, never, HttpClient.HttpClient> =>
+const checkAccount = (account: Account): Effect.Effect<ReadonlyArray<Finding>, never, HttpClient.HttpClient> =>
   Effect.gen(function* () {
-    const request = HttpClientRequest.get(`${together.baseUrl.href.replace(/\/+$/, "")}/models`).pipe(
-      HttpClientRequest.bearerToken(together.apiKey)
+    const { baseUrl } = account
+    const request = HttpClientRequest.get(`${baseUrl.href.replace(/\/+$/, "")}/models`).pipe(
+      HttpClientRequest.bearerToken(account.apiKey)
     )
     const beforeMs = yield* Clock.currentTimeMillis
     const answer = yield* Effect.result(ask(request))
@@ -118,12 +125,61 @@ export const checkProvider = (
         finding(
           "broken",
           "provider",
-          `${together.baseUrl.host}: ${answer.failure}`,
-          "see whether this machine may reach it, and whether TOGETHER_BASE_URL is right"
+          `${baseUrl.host}: ${answer.failure}`,
+          `see whether this machine may reach it, and whether ${account.urlName} is right`
         )
       ]
     }
-    const key = checkKey(answer.success, together)
+    const key = checkKey(answer.success, account)
     const clock = checkClock(answer.success.headers["date"], beforeMs, afterMs)
-    return key.standing === "ok" ? [key, ...checkModels(together, answer.success.body), clock] : [key, clock]
+    return key.standing === "ok" ? [key, ...checkModels(account, answer.success.body), clock] : [key, clock]
+  })
+
+/** The models of the second choices. */
+const secondModels = (second: FallbackSettings): Account["models"] => [
+  ...(second.speechToText === undefined ? [] : ([["STT_FALLBACK_MODEL", second.speechToText.sttModel]] as const)),
+  ...(second.languageModel === undefined ? [] : ([["LLM_FALLBACK_MODEL", second.languageModel.llmModel]] as const)),
+  ...(second.textToSpeech === undefined ? [] : ([["TTS_FALLBACK_MODEL", second.textToSpeech.ttsModel]] as const))
+]
+
+const isSameAccount = (one: TogetherSettings, other: TogetherSettings): boolean =>
+  one.baseUrl.href === other.baseUrl.href && Redacted.value(one.apiKey) === Redacted.value(other.apiKey)
+
+/** Calls do without a second choice: what is wrong with it is not in their way, until the day it is needed. */
+const asWarning = (found: Finding): Finding =>
+  found.standing === "broken" ? { ...found, standing: "warning", found: `second choice: ${found.found}` } : found
+
+/** Looks at the provider and its three models, and at the second choices, wherever they are. */
+export const checkProvider = (
+  together: TogetherSettings,
+  second: FallbackSettings
+): Effect.Effect<ReadonlyArray<Finding>, never, HttpClient.HttpClient> =>
+  Effect.gen(function* () {
+    const first: Account = {
+      apiKey: together.apiKey,
+      baseUrl: together.baseUrl,
+      keyName: "TOGETHER_API_KEY",
+      urlName: "TOGETHER_BASE_URL",
+      models: [
+        ["STT_MODEL", together.sttModel],
+        ["LLM_MODEL", together.llmModel],
+        ["TTS_MODEL", together.ttsModel]
+      ]
+    }
+    const findings = yield* checkAccount(first)
+    const other = second.speechToText ?? second.languageModel ?? second.textToSpeech
+    if (other === undefined) return findings
+    const models = secondModels(second)
+    const elsewhere = yield* checkAccount({
+      apiKey: other.apiKey,
+      baseUrl: other.baseUrl,
+      keyName: Redacted.value(other.apiKey) === Redacted.value(together.apiKey) ? first.keyName : "FALLBACK_API_KEY",
+      urlName: other.baseUrl.href === together.baseUrl.href ? first.urlName : "FALLBACK_BASE_URL",
+      models
+    })
+    // One account is not told of twice, nor one clock.
+    const news = elsewhere.filter(
+      ({ about }) => about === "models" || (about !== "clock" && !isSameAccount(together, other))
+    )
+    return [...findings, ...news.map(asWarning)]
   })

@@ -18,9 +18,11 @@ import { type EdgeSettings } from "../schema/EdgeSettings.ts"
 import { type Variable, type VariableName, variables, type VariableValues } from "../schema/Variables.ts"
 import { AppConfig } from "../services/AppConfig.ts"
 import { EdgeConfig } from "../services/EdgeConfig.ts"
+import { FallbackConfig } from "../services/FallbackConfig.ts"
 import { LogConfig } from "../services/LogConfig.ts"
 import { PhoneConfig } from "../services/PhoneConfig.ts"
 import { Provider } from "../services/Provider.ts"
+import { checkFallback, fallbackOf } from "./FallbackEnv.ts"
 import { sandboxPersona } from "./SandboxGuide.ts"
 
 /** One thing that is wrong; the message begins with the variable's name. */
@@ -107,6 +109,7 @@ const crossCheck = (values: Partial<VariableValues>): ReadonlyArray<Problem> => 
         "set TWILIO_AUTH_TOKEN, or ALLOW_UNSIGNED=true if you want that"
     )
   }
+  checkFallback(values, wrong)
   return problems
 }
 
@@ -147,8 +150,8 @@ const turnSettings = (values: VariableValues): TurnSettings => {
     uninterruptible: values.UNINTERRUPTIBLE,
     bargeInResumeMs: values.BARGE_IN_RESUME_MS,
     preRollMs: values.PRE_ROLL_MS,
-    fillerMs: defaultTurnSettings.fillerMs,
-    maxFailures: defaultTurnSettings.maxFailures,
+    fillerMs: values.FILLER_MS,
+    maxFailures: values.MAX_FAILURES,
     commitPauseMs: values.COMMIT_PAUSE_MS,
     speculationPauseMs: values.SPECULATION_PAUSE_MS,
     speculationsPerTurn: values.SPECULATIONS_PER_TURN,
@@ -209,6 +212,7 @@ const toServices = (
     vadModelPath: values.VAD_MODEL_PATH
   }).pipe(
     Context.add(EdgeConfig, edgeSettings(values)),
+    Context.add(FallbackConfig, fallbackOf(values)),
     Context.add(Provider, providerOf(values)),
     Context.add(PhoneConfig, phoneOf(values, isProduction)),
     Context.add(LogConfig, {

@@ -82,6 +82,12 @@ export const apiKey = kind(
   Schema.RedactedFromValue(Schema.String.check(Schema.isPattern(/^[!#-&(-~]+$/)))
 )
 
+/** A key of another provider; it is kept from being printed. */
+export const secondApiKey = kind(
+  "an API key without spaces or quotes",
+  Schema.RedactedFromValue(Schema.String.check(Schema.isPattern(/^[!#-&(-~]+$/)))
+)
+
 /** An auth token of the carrier; it is kept from being printed. */
 export const authToken = kind(
   "a Twilio auth token without spaces or quotes (it is in the Twilio Console under Account Info)",

@@ -113,6 +113,24 @@ export const variables = {
     "https://api.together.ai/v1",
     "Root of the Together API; the sockets use the same host"
   ),
+  STT_FALLBACK_MODEL: optional(
+    Kind.text,
+    "Speech recognition model that takes over when the first one fails; without it none does"
+  ),
+  LLM_FALLBACK_MODEL: optional(Kind.text, "Language model that answers when the first one fails; without it none does"),
+  TTS_FALLBACK_MODEL: optional(
+    Kind.text,
+    "Speech synthesis model that takes over when the first one fails; without it none does"
+  ),
+  TTS_FALLBACK_VOICE: optional(Kind.text, "Its voice; when not set, `TTS_VOICE`"),
+  FALLBACK_BASE_URL: optional(
+    Kind.apiRoot,
+    "Root of the API that has the models above, if it is not `TOGETHER_BASE_URL`; it has to speak like Together's"
+  ),
+  FALLBACK_API_KEY: optionalSecret(
+    Kind.secondApiKey,
+    "Key for it; needed on another host than `TOGETHER_BASE_URL`'s, when not set `TOGETHER_API_KEY`"
+  ),
   SPEECH_START_PROB: withDefault(
     Kind.probability,
     defaultTurnSettings.speechStartProb,
@@ -162,6 +180,16 @@ export const variables = {
     Kind.milliseconds,
     defaultTurnSettings.preRollMs,
     "Audio from before the onset of speech that recognition also hears"
+  ),
+  FILLER_MS: withDefault(
+    Kind.milliseconds,
+    defaultTurnSettings.fillerMs,
+    "Silence after the caller's last sound after which something is said that bridges the wait for the answer; 0: never"
+  ),
+  MAX_FAILURES: withDefault(
+    Kind.count,
+    defaultTurnSettings.maxFailures,
+    "Answers in a row that came to nothing after which the agent says goodbye and hands the call over; 0: never"
   ),
   COMMIT_PAUSE_MS: withDefault(
     Kind.milliseconds,

@@ -5,6 +5,7 @@ import { type Finding } from "../../src/cli/DoctorFinding.ts"
 import { checkProvider } from "../../src/cli/DoctorProvider.ts"
 import { checkNumbers } from "../../src/cli/DoctorTwilio.ts"
 import { defaultEdgeSettings, type EdgeSettings } from "../../src/schema/EdgeSettings.ts"
+import { type FallbackSettings } from "../../src/services/FallbackConfig.ts"
 import { serveEmulator } from "../../src/testing/EmulatorServer.ts"
 import { freePort } from "../support/httpServer.ts"
 
@@ -18,6 +19,7 @@ const together = (baseUrl: URL) => ({
 })
 
 const ids = ["openai/whisper-large-v3", "meta-llama/Meta-Llama-3.1-8B-Instruct-Turbo", "hexgrad/Kokoro-82M"]
+const none: FallbackSettings = { speechToText: undefined, languageModel: undefined, textToSpeech: undefined }
 const list = ids.map((id) => ({ id, object: "model" }))
 
 /** Answers one path like this; what was asked is kept. */
@@ -40,7 +42,7 @@ const serveOne = (path: HttpRouter.PathInput, answer: HttpServerResponse.HttpSer
 const look = (answer: HttpServerResponse.HttpServerResponse) =>
   Effect.gen(function* () {
     const { authorizations, url } = yield* serveOne("/v1/models", answer)
-    const findings = yield* checkProvider(together(new URL("/v1", url)))
+    const findings = yield* checkProvider(together(new URL("/v1", url)), none)
     assert.deepStrictEqual(authorizations, ["Bearer not-to-be-seen"])
     assert.notInclude(JSON.stringify(findings), "not-to-be-seen")
     return findings
@@ -123,9 +125,44 @@ describe("the model provider", () => {
 
   it.live("cannot be reached", () =>
     Effect.gen(function* () {
-      const findings = yield* checkProvider(together(new URL(`http://127.0.0.1:${yield* freePort}/v1`)))
+      const findings = yield* checkProvider(together(new URL(`http://127.0.0.1:${yield* freePort}/v1`)), none)
       assert.deepStrictEqual(standings(findings), ["provider broken"])
       assert.include(findings[0]?.found, "nothing listens there (ECONNREFUSED)")
+    }).pipe(Effect.provide(FetchHttpClient.layer))
+  )
+})
+
+describe("the second choices", () => {
+  const first = HttpServerResponse.jsonUnsafe(list)
+
+  it.live("on the same account are looked for among its models", () =>
+    Effect.gen(function* () {
+      const { url } = yield* serveOne("/v1/models", first)
+      const settings = together(new URL("/v1", url))
+      const second = { ...settings, llmModel: "hexgrad/Kokoro-82M", ttsModel: "hexgrad/Kokoro-83M" }
+      const findings = yield* checkProvider(settings, { ...none, languageModel: second, textToSpeech: second })
+      assert.deepStrictEqual(standings(findings).slice(-3), ["clock ok", "models ok", "models warning"])
+      assert.strictEqual(findings.at(-2)?.found, "LLM_FALLBACK_MODEL: hexgrad/Kokoro-82M is there")
+      assert.include(findings.at(-1)?.found, "second choice: TTS_FALLBACK_MODEL: hexgrad/Kokoro-83M is not among")
+      assert.include(findings.at(-1)?.fix, "set TTS_FALLBACK_MODEL to one of its models, such as hexgrad/Kokoro-82M")
+    }).pipe(Effect.provide(FetchHttpClient.layer))
+  )
+
+  it.live("elsewhere are asked for with their own key, which is not shown", () =>
+    Effect.gen(function* () {
+      const here = yield* serveOne("/v1/models", first)
+      const there = yield* serveOne("/openai/v1/models", HttpServerResponse.empty({ status: 401 }))
+      const second = {
+        ...together(new URL("/openai/v1", there.url)),
+        apiKey: Redacted.make("nor-this"),
+        sttModel: "whisper-1"
+      }
+      const findings = yield* checkProvider(together(new URL("/v1", here.url)), { ...none, speechToText: second })
+      assert.deepStrictEqual(standings(findings).slice(-2), ["clock ok", "key warning"])
+      assert.include(findings.at(-1)?.found, "does not take FALLBACK_API_KEY (401)")
+      assert.deepStrictEqual(there.authorizations, ["Bearer nor-this"])
+      assert.deepStrictEqual(here.authorizations, ["Bearer not-to-be-seen"])
+      assert.notInclude(JSON.stringify(findings), "nor-this")
     }).pipe(Effect.provide(FetchHttpClient.layer))
   )
 })

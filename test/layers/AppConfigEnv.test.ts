@@ -11,6 +11,7 @@ import { defaultTurnSettings } from "../../src/schema/TurnSettings.ts"
 import { AppConfig } from "../../src/services/AppConfig.ts"
 import { Provider } from "../../src/services/Provider.ts"
 import { EdgeConfig } from "../../src/services/EdgeConfig.ts"
+import { FallbackConfig } from "../../src/services/FallbackConfig.ts"
 import { LogConfig } from "../../src/services/LogConfig.ts"
 
 type Environment = Readonly<Record<string, string>>
@@ -20,6 +21,7 @@ const read = (env: Environment, layer = AppConfigEnv.layerFromProvider) =>
     Effect.map((context) => ({
       app: Context.get(context, AppConfig),
       edge: Context.get(context, EdgeConfig),
+      fallback: Context.get(context, FallbackConfig),
       log: Context.get(context, LogConfig)
     }))
   )
@@ -58,7 +60,7 @@ const inDirectoryWith = <A, E, R>(dotEnv: string, effect: Effect.Effect<A, E, R>
 describe("AppConfigEnv", () => {
   it.effect("needs nothing but the key", () =>
     Effect.gen(function* () {
-      const { app, edge, log } = yield* read(key)
+      const { app, edge, fallback, log } = yield* read(key)
       assert.deepStrictEqual(app.server, { host: "127.0.0.1", port: 3001, publicUrl: undefined })
       assert.strictEqual(Redacted.value(app.together.apiKey), "k-123")
       assert.strictEqual(app.together.baseUrl.href, "https://api.together.ai/v1")
@@ -76,6 +78,7 @@ describe("AppConfigEnv", () => {
       )
       assert.strictEqual(app.vadModelPath, undefined)
       assert.deepStrictEqual(edge, defaultEdgeSettings)
+      assert.deepStrictEqual(fallback, { speechToText: undefined, languageModel: undefined, textToSpeech: undefined })
       assert.strictEqual(log.level, "Info")
       assert.strictEqual(log.includePii, false)
     })
@@ -114,6 +117,8 @@ describe("AppConfigEnv", () => {
         BARGE_IN_RESUME_MS: "300",
         UNINTERRUPTIBLE: "greeting, time_up",
         PRE_ROLL_MS: "0",
+        FILLER_MS: "0",
+        MAX_FAILURES: "5",
         COMMIT_PAUSE_MS: "100",
         KEY_PAUSE_MS: "2000",
         SPECULATION_PAUSE_MS: "64",
@@ -155,8 +160,8 @@ describe("AppConfigEnv", () => {
         uninterruptible: new Set<ReplyCue["_tag"]>(["Greeting", "TimeUp"]),
         bargeInResumeMs: 300,
         preRollMs: 0,
-        fillerMs: 1800,
-        maxFailures: 3,
+        fillerMs: 0,
+        maxFailures: 5,
         commitPauseMs: 100,
         speculationPauseMs: 64,
         speculationsPerTurn: 0,
@@ -267,6 +272,10 @@ describe("AppConfigEnv", () => {
     ["UNINTERRUPTIBLE", "greeting,toString", "greeting, answer, ask_again"],
     ["UNINTERRUPTIBLE", "greeting,,time_up", "with commas between them"],
     ["FIRST_TOKEN_DEADLINE_MS", "0", "a number of milliseconds above 0"],
+    ["FILLER_MS", "-1", "a number of milliseconds, 0 or more"],
+    ["MAX_FAILURES", "1.5", "a whole number, 0 or more"],
+    ["LLM_FALLBACK_MODEL", "a model", "without spaces"],
+    ["FALLBACK_BASE_URL", "wss://api.example.com/v1", "an http or https URL"],
     ["LOG_LEVEL", "loud", "info, debug"],
     ["LOG_FORMAT", "xml", "one of auto, pretty, json"],
     ["LOG_PII", "1", "true or false"]
@@ -339,6 +348,73 @@ describe("AppConfigEnv", () => {
       assert.deepStrictEqual(lines, [
         "TWILIO_AUTH_TOKEN is not set: expected one, as TWILIO_AUTH_TOKEN_SECONDARY is set"
       ])
+    })
+  )
+
+  it.effect("makes a second choice of what is named for one", () =>
+    Effect.gen(function* () {
+      const { fallback } = yield* read({
+        ...key,
+        LLM_FALLBACK_MODEL: "b/llm",
+        TTS_FALLBACK_MODEL: "b/tts",
+        TTS_FALLBACK_VOICE: "somebody-else",
+        FALLBACK_BASE_URL: "https://api.example.com/openai/v1/",
+        FALLBACK_API_KEY: "k-456"
+      })
+      assert.isUndefined(fallback.speechToText)
+      assert.strictEqual(fallback.languageModel?.baseUrl.href, "https://api.example.com/openai/v1")
+      assert.strictEqual(Redacted.value(fallback.languageModel?.apiKey ?? Redacted.make("")), "k-456")
+      assert.strictEqual(fallback.languageModel?.llmModel, "b/llm")
+      assert.deepInclude(fallback.textToSpeech, { ttsModel: "b/tts", ttsVoice: "somebody-else" })
+    })
+  )
+
+  it.effect("asks the first account unless the second choice is somewhere else", () =>
+    Effect.gen(function* () {
+      const { app, fallback } = yield* read({ ...key, STT_FALLBACK_MODEL: "b/stt" })
+      assert.deepStrictEqual(fallback, {
+        speechToText: { ...app.together, sttModel: "b/stt" },
+        languageModel: undefined,
+        textToSpeech: undefined
+      })
+    })
+  )
+
+  it.effect.each([
+    [{ FALLBACK_API_KEY: "k-456" }, "FALLBACK_API_KEY is set: expected at least one of STT_FALLBACK_MODEL, LLM_"],
+    [{ FALLBACK_BASE_URL: "https://api.example.com/v1", FALLBACK_API_KEY: "" }, "FALLBACK_BASE_URL is set: expected"],
+    [
+      { TTS_FALLBACK_VOICE: "somebody" },
+      "TTS_FALLBACK_MODEL is not set: expected the model that has TTS_FALLBACK_VOICE"
+    ],
+    [
+      { LLM_FALLBACK_MODEL: "b/llm", FALLBACK_BASE_URL: "https://api.example.com/v1" },
+      "FALLBACK_API_KEY is not set: expected the key for https://api.example.com, as TOGETHER_API_KEY is not sent there"
+    ],
+    [
+      { LLM_FALLBACK_MODEL: "b/llm", FALLBACK_BASE_URL: "http://api.together.ai/v1" },
+      "FALLBACK_API_KEY is not set: expected the key for http://api.together.ai, as"
+    ],
+    [{ LLM_MODEL: "a/llm", LLM_FALLBACK_MODEL: "a/llm" }, "LLM_FALLBACK_MODEL is LLM_MODEL, at the same place"],
+    [
+      { TTS_MODEL: "a/tts", TTS_FALLBACK_MODEL: "a/tts", TTS_FALLBACK_VOICE: "af_heart" },
+      "TTS_FALLBACK_MODEL is TTS_MODEL, at the same place"
+    ]
+  ] as const)("refuses a second choice that cannot be one: %o", ([env, expected]) =>
+    Effect.gen(function* () {
+      const lines = yield* problems({ ...key, ...env })
+      assert.include(lines[0], expected)
+      assert.strictEqual(lines.filter((line) => line.includes("k-456")).length, 0)
+    })
+  )
+
+  it.effect.each([
+    { TTS_MODEL: "a/tts", TTS_FALLBACK_MODEL: "a/tts", TTS_FALLBACK_VOICE: "somebody" },
+    { LLM_MODEL: "a/llm", LLM_FALLBACK_MODEL: "a/llm", FALLBACK_API_KEY: "k-456" }
+  ])("takes the same model with another voice or on another account: %o", (env) =>
+    Effect.gen(function* () {
+      const { fallback } = yield* read({ ...key, ...env })
+      assert.isDefined(fallback.textToSpeech ?? fallback.languageModel)
     })
   )
 
@@ -424,11 +500,18 @@ describe("AppConfigEnv", () => {
 
   it.effect("never prints a secret", () =>
     Effect.gen(function* () {
-      const secrets = { ...key, TWILIO_AUTH_TOKEN: "t-1", TWILIO_AUTH_TOKEN_SECONDARY: "t-2" }
-      const { app, edge } = yield* read({ ...secrets, PUBLIC_URL: "https://agent.example.com" })
-      for (const shown of [JSON.stringify(app), JSON.stringify(edge), inspect(edge, { depth: 9 }), inspect(app)]) {
-        for (const secret of Object.values(secrets)) assert.notInclude(shown, secret)
+      const secrets = {
+        ...key,
+        TWILIO_AUTH_TOKEN: "t-1",
+        TWILIO_AUTH_TOKEN_SECONDARY: "t-2",
+        FALLBACK_API_KEY: "k-456",
+        PHONE_TOKEN: "phone-token"
       }
+      const env = { ...secrets, LLM_FALLBACK_MODEL: "b/llm", PUBLIC_URL: "https://agent.example.com" }
+      for (const settings of Object.values(yield* read(env)))
+        for (const shown of [JSON.stringify(settings), inspect(settings, { depth: 9 })]) {
+          for (const secret of Object.values(secrets)) assert.notInclude(shown, secret)
+        }
     })
   )
 })
