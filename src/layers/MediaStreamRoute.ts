@@ -1,4 +1,5 @@
 /** Where the carrier's media stream arrives: upgrades the request and runs one call on it. Owns the connection, not the call. */
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import { Cause, Effect, Exit, Fiber, Layer, Option } from "effect"
 import { HttpMiddleware, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { type EndReason } from "../schema/CallEvent.ts"
@@ -109,7 +110,8 @@ const accept = Effect.fnUntraced(function* <R>(
   const leavePending = signature === undefined ? yield* pending.enter(clientAddress(request)) : Effect.void
   if (leavePending === undefined) return yield* refuseUpgrade(429, "too many streams that have not started")
 
-  const socket = yield* SocketMediaLink.make(yield* request.upgrade)
+  const tcp = NodeHttpServerRequest.toIncomingMessage(request).socket
+  const socket = yield* SocketMediaLink.make(yield* request.upgrade, () => tcp.writableLength)
   // A call tells its own story; the access log would add a line at its end, a strange one if the server stops.
   yield* HttpMiddleware.withLoggerDisabled(
     Effect.andThen(admit(socket, leavePending), (stream) => hold(socket, stream, run))

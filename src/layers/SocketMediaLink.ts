@@ -8,6 +8,12 @@ import { countStreamRefused } from "./EdgeMetrics.ts"
 /** Closed as usual; the peer broke a rule; a frame was too big; there is no room now (RFC 6455, 7.4.1, and IANA's registry). */
 export const CloseCode = { Normal: 1000, PolicyViolation: 1008, TooBig: 1009, TryAgainLater: 1013 } as const
 
+/**
+ * Bytes on their way to the peer above which it counts as one that does not read: about five seconds of a call's audio,
+ * on top of what the system's own buffers hold.
+ */
+export const MAX_UNSENT_BYTES = 64 * 1024
+
 /** A media stream over a WebSocket. */
 export interface SocketLink extends MediaLink {
   /** Closes the stream with a code of one's own choice. */
@@ -39,10 +45,13 @@ const fitReason = (reason: string): string => {
 /**
  * Accepts the connection and gives its two directions; the scope owns the connection and closes it.
  *
- * Binary frames are skipped: the carrier sends none. Fails if the peer is gone before the handshake is done.
+ * Binary frames are skipped: the carrier sends none. A WebSocket takes whatever it is given, so `unsent` tells how many
+ * bytes the connection under it has not taken yet; beyond {@link MAX_UNSENT_BYTES} nothing more is sent and the stream is
+ * closed, which a peer that does not read cannot prevent. Fails if the peer is gone before the handshake is done.
  */
 export const make = Effect.fnUntraced(function* (
-  socket: Socket.Socket
+  socket: Socket.Socket,
+  unsent: () => number = () => 0
 ): Effect.fn.Return<SocketLink, Socket.SocketError, Scope.Scope> {
   const { pull } = yield* socket.reader
   const { write } = yield* socket.writer
@@ -85,9 +94,23 @@ export const make = Effect.fnUntraced(function* (
       return Effect.ignore(write(new Socket.CloseEvent(code, fitReason(reason))), { log: "Debug" })
     })
 
+  const giveUp = Effect.gen(function* () {
+    yield* countStreamRefused("slow reader")
+    yield* Effect.logWarning(
+      `media stream closed: the peer has not read ${MAX_UNSENT_BYTES} bytes that were sent to it`
+    )
+    yield* closeWith(CloseCode.PolicyViolation, "slow reader")
+  })
+
+  const send = (frame: string) =>
+    Effect.suspend(() => {
+      if (!open) return Effect.void
+      return unsent() > MAX_UNSENT_BYTES ? giveUp : Effect.ignore(write(frame), { log: "Debug" })
+    })
+
   return {
     inbound: Stream.fromPull(Effect.succeed(pullUntilEnd)),
-    send: (frame) => Effect.suspend(() => (open ? Effect.ignore(write(frame), { log: "Debug" }) : Effect.void)),
+    send,
     close: (reason) => closeWith(CloseCode.Normal, reason),
     closeWith
   }

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Logger, Queue, References, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Logger, Metric, Queue, References, Scope, Stream } from "effect"
 import { Socket } from "effect/socket"
+import { streamsRefused } from "../../src/layers/EdgeMetrics.ts"
 import * as SocketMediaLink from "../../src/layers/SocketMediaLink.ts"
 import { type MediaLink } from "../../src/services/MediaLink.ts"
 import { callSid, openCall, serve, startFrame } from "../support/httpServer.ts"
@@ -111,6 +112,29 @@ describe("what a link sends", () => {
     })
   )
 
+  it.effect("is closed when the peer has not read too much of it", () => {
+    const { lines, loggers } = collectLogs()
+    return Effect.gen(function* () {
+      const { socket, written } = scripted([["a"]], closed(1006))
+      let unsent = SocketMediaLink.MAX_UNSENT_BYTES
+      const link = yield* SocketMediaLink.make(socket, () => unsent)
+      yield* link.send("one")
+      unsent += 1
+      yield* link.send("two")
+      yield* link.send("three")
+      assert.strictEqual(written.length, 2)
+      const [text, event] = written
+      assert(Socket.isCloseEvent(event))
+      assert.deepStrictEqual([text, event.code, event.reason], ["one", 1008, "slow reader"])
+      assert.deepStrictEqual(
+        lines.map(({ level, message }) => [level, message]),
+        [["WARN", "media stream closed: the peer has not read 65536 bytes that were sent to it"]]
+      )
+      const refused = yield* Metric.value(Metric.withAttributes(streamsRefused, { reason: "slow reader" }))
+      assert.strictEqual(refused.count, 1)
+    }).pipe(Effect.provide(Logger.layer(loggers)), Effect.provideService(Metric.MetricRegistry, new Map()))
+  })
+
   it.effect("ends with the link's scope", () =>
     Effect.gen(function* () {
       const { socket, written } = scripted([], closed(1000))
@@ -151,6 +175,37 @@ describe("a link over a real socket", () => {
       client.socket.send(Buffer.from([0xe2, 0x82]))
       client.socket.send("two")
       assert.deepStrictEqual(yield* Fiber.join(texts), [startFrame(callSid(1)), "one", "two"])
+    })
+  )
+
+  /** Sends that many frames of 16 KiB, as fast as they go out. */
+  const pour = (link: MediaLink, frames: number) =>
+    Effect.replicateEffect(
+      Effect.andThen(
+        link.send("x".repeat(16 * 1024)),
+        Effect.promise(() => new Promise(setImmediate))
+      ),
+      frames,
+      { discard: true }
+    )
+
+  it.live("ends when the peer stops reading, although it does not hang up", () =>
+    Effect.gen(function* () {
+      const { client, link } = yield* accept
+      client.tcp.pause()
+      // More than the system's own buffers take, whatever their size is here.
+      yield* Effect.forkScoped(pour(link, 8192))
+      assert.deepStrictEqual(yield* Stream.runCollect(link.inbound), [startFrame(callSid(1))])
+    }).pipe(Effect.provide(Logger.layer([])))
+  )
+
+  it.live("does not end when the peer reads as fast as it can", () =>
+    Effect.gen(function* () {
+      const { client, link } = yield* accept
+      yield* pour(link, 1024)
+      yield* link.close("over")
+      assert.deepStrictEqual(yield* client.closed, [1000, "over"])
+      assert.strictEqual(yield* Queue.size(client.texts), 1024)
     })
   )
 
