@@ -31,7 +31,7 @@ const createHttpServer = () =>
 /** Listens as configured; when the scope closes, live calls get a moment to end before they are hung up. */
 const listen = Layer.unwrap(
   Effect.map(AppConfig, ({ server }) =>
-    NodeHttpServer.layer(createHttpServer, {
+    NodeHttpServer.layerServer(createHttpServer, {
       host: server.host,
       port: server.port,
       gracefulShutdownTimeout: "1 second",

@@ -13,7 +13,7 @@ export const serveEmulator = <E>(
   routes: Layer.Layer<never, E, HttpRouter.HttpRouter>
 ): Effect.Effect<URL, E, Scope.Scope> =>
   Effect.gen(function* () {
-    const server = NodeHttpServer.layer(createServer, {
+    const server = NodeHttpServer.layerServer(createServer, {
       port: 0,
       host: "127.0.0.1",
       gracefulShutdownTimeout: "0 seconds"

@@ -71,7 +71,7 @@ export const servePhone = <R>(options: PhoneServerOptions<R>): Effect.Effect<str
       AppConfig,
       Effect.map(AppConfig, (settings) => ({ ...settings, persona: options.persona ?? brief }))
     ).pipe(Layer.provideMerge(AppConfigEnv.layerFromProvider))
-    const server = NodeHttpServer.layer(createServer, {
+    const server = NodeHttpServer.layerServer(createServer, {
       port: options.port ?? 0,
       host: "127.0.0.1",
       gracefulShutdownTimeout: "0 seconds"
