@@ -29,7 +29,7 @@ const reasons: Readonly<Record<string, string>> = {
 }
 
 /** What is known about why a connection could not be made, by the code of the innermost error that has one. */
-const reasonOf = (error: unknown): string | undefined => {
+export const reasonOf = (error: unknown): string | undefined => {
   if (!Predicate.isObject(error)) return undefined
   const { cause, code, error: event, reason }: Partial<Record<"cause" | "code" | "error" | "reason", unknown>> = error
   const inner = reasonOf(cause) ?? reasonOf(reason) ?? reasonOf(event)
@@ -38,7 +38,8 @@ const reasonOf = (error: unknown): string | undefined => {
 
 const HINT = "; start a server there, or let the call bring its own with --embedded"
 
-const sentenceOf = ({ _tag, url }: CallTarget, error: WebhookError | TwimlError | ConnectError): string => {
+/** Why there is no call with this target. */
+export const sentenceOf = ({ _tag, url }: CallTarget, error: WebhookError | TwimlError | ConnectError): string => {
   if (error._tag === "TwimlError") return `${url.href} gives no call to hold: ${error.message}`
   if (error._tag === "ConnectError" && _tag === "Webhook") {
     return `${url.href} names a media stream that cannot be opened: ${error.message}`

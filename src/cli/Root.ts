@@ -6,6 +6,7 @@ import { CliConfig, type CliError, CliOutput, Command, GlobalFlag } from "effect
 import { version } from "../layers/Version.ts"
 import { callCommand } from "./CallCommand.ts"
 import { doctorCommand } from "./DoctorCommand.ts"
+import { loadCommand } from "./LoadCommand.ts"
 import { serveCommand } from "./ServeCommand.ts"
 
 const description = `A phone voice agent on your own machine.
@@ -15,7 +16,7 @@ const description = `A phone voice agent on your own machine.
 const root = (args: ReadonlyArray<string>) =>
   Command.make("parley").pipe(
     Command.withDescription(description),
-    Command.withSubcommands([serveCommand, callCommand(args), doctorCommand])
+    Command.withSubcommands([serveCommand, callCommand(args), loadCommand(args), doctorCommand])
   )
 
 const didYouMean = (suggestions: ReadonlyArray<string>): string =>

@@ -39,7 +39,10 @@ export interface HttpCallResult extends CallResult {
   readonly document: TwimlStream
 }
 
-const fieldsOf = (identity: TwilioIdentity, options: HttpCallOptions): Readonly<Record<string, string>> => {
+const fieldsOf = (
+  identity: TwilioIdentity,
+  options: Omit<HttpCallOptions, "script">
+): Readonly<Record<string, string>> => {
   const from = options.from ?? "+15005550006"
   const to = options.to ?? "+15005550010"
   return {
@@ -60,7 +63,7 @@ const signature = (sign: Sign | undefined, url: string, fields: Readonly<Record<
   sign === undefined ? {} : { "x-twilio-signature": sign(url, fields) }
 
 const askForDocument = (
-  options: HttpCallOptions,
+  options: Omit<HttpCallOptions, "script">,
   fields: Readonly<Record<string, string>>
 ): Effect.Effect<string, WebhookError, HttpClient.HttpClient> =>
   Effect.gen(function* () {
@@ -95,6 +98,22 @@ const askForDocument = (
     })
   )
 
+/** Where a call is to be connected, and what the upgrade has to carry. */
+export interface CallOpening {
+  readonly document: TwimlStream
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** Posts the voice webhook as Twilio does, for a call that is opened by other means than {@link httpCall}. */
+export const openCall = (
+  options: Omit<HttpCallOptions, "script">,
+  identity: TwilioIdentity
+): Effect.Effect<CallOpening, WebhookError | TwimlError, HttpClient.HttpClient> =>
+  Effect.gen(function* () {
+    const document = yield* readTwiml(yield* askForDocument(options, fieldsOf(identity, options)), options)
+    return { document, headers: signature(options.sign, document.url.href, {}) }
+  })
+
 /**
  * Posts the voice webhook as Twilio does, and holds a call on the media stream its answer names.
  *
@@ -104,13 +123,12 @@ export const httpCall = Effect.fn("HttpCall.httpCall")(function* (
   options: HttpCallOptions
 ): Effect.fn.Return<HttpCallResult, WebhookError | TwimlError | ConnectError, HttpClient.HttpClient | Scope.Scope> {
   const identity = yield* makeIdentity(options.identity)
-  const fields = fieldsOf(identity, options)
-  const document = yield* readTwiml(yield* askForDocument(options, fields), options)
+  const { document, headers } = yield* openCall(options, identity)
   const result = yield* placeCall({
     ...options,
     identity,
     parameters: document.parameters,
-    connect: connectSocket(document.url, signature(options.sign, document.url.href, {}))
+    connect: connectSocket(document.url, headers)
   })
   return { ...result, document }
 })

@@ -1,0 +1,24 @@
+/** Loaded into a server that is measured, before its program: says what the process has used when it is asked, and ends it with the one who asks. */
+
+/** What it is asked: to collect first, or not, which takes as long as the heap is large. */
+export interface AgentQuestion {
+  readonly collect: boolean
+}
+
+/** What a process has used; `heldBytes` is what it holds, after a collection if there was one. */
+export interface AgentNews {
+  readonly cpuMs: number
+  readonly rssBytes: number
+  readonly heldBytes: number
+}
+
+const used = ({ collect }: AgentQuestion): AgentNews => {
+  // Before: collecting is none of what calls cost.
+  const { system, user } = process.cpuUsage()
+  if (collect) globalThis.gc?.()
+  const { arrayBuffers, external, heapUsed, rss } = process.memoryUsage()
+  return { cpuMs: (user + system) / 1000, rssBytes: rss, heldBytes: heapUsed + Math.max(external, arrayBuffers) }
+}
+
+process.on("disconnect", () => process.exit())
+process.on("message", (question: AgentQuestion) => void process.send?.(used(question)))
