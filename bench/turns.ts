@@ -1,66 +1,93 @@
-/** Measures turn-taking on a corpus of calls in virtual time, for a fixed rule and for ours. `node bench/turns.ts [--quick] [--seed 1]` */
-import { Context, Effect, Layer } from "effect"
-import * as SileroVoiceActivity from "../src/layers/SileroVoiceActivity.ts"
-import { VoiceActivity } from "../src/services/VoiceActivity.ts"
-import { type Condition, planCall, type PlannedCall } from "./turns/Corpus.ts"
-import { type Agent, holdCall } from "./turns/HoldCall.ts"
-import { emptyTally, measure, percentile, type Tally } from "./turns/Measure.ts"
+/**
+ * Measures turn-taking on a corpus of calls in virtual time, for a fixed rule and for ours.
+ *
+ * `npm run bench:turns -- [--quick] [--fixtures] [--seed 1]` prints what callers went through; `--sweep` measures a range
+ * of settings of both instead and writes `docs/images/tuning.csv` and `.svg`. `--fixtures` uses the project's own recordings
+ * even where others are installed.
+ */
+import { Effect } from "effect"
+import { writeFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
+import { type CallCounts, holdCalls, type Outcome, planCalls, voiceModel } from "./turns/Agents.ts"
+import { type Condition } from "./turns/Corpus.ts"
+import { type Agent } from "./turns/HoldCall.ts"
+import { emptyTally, merged } from "./turns/Measure.ts"
+import { plot } from "./turns/Plot.ts"
 import { loadRecordings } from "./turns/Recordings.ts"
+import { times } from "./turns/StandIn.ts"
+import { csvOf, sweep } from "./turns/Sweep.ts"
+import { ratio, table, tableOf } from "./turns/Table.ts"
 
-const quick = process.argv.includes("--quick")
-const seed = 1
-
-const calls: ReadonlyArray<readonly [Condition, number]> = [
-  ["quiet", 14],
-  ["pink 10 dB", 4],
-  ["pink 5 dB", 4],
-  ["babble 10 dB", 4],
-  ["babble 5 dB", 4],
-  ["echo", 8]
-]
-
-const recordings = loadRecordings()
-const corpus: ReadonlyArray<PlannedCall> = calls.flatMap(([condition, count], group) =>
-  Array.from({ length: quick ? Math.ceil(count / 4) : count }, (_, n) =>
-    planCall(recordings, condition, seed * 1000 + group * 100 + n, { turns: 10 })
-  )
-)
-
-const percent = (part: number, whole: number): string => (whole === 0 ? "–" : `${((100 * part) / whole).toFixed(1)} %`)
-const ms = (value: number): string => (Number.isNaN(value) ? "–" : `${Math.round(value)}`)
-
-const row = (name: string, t: Tally): void =>
-  console.log(
-    name.padEnd(26),
-    `p50 ${ms(percentile(t.latencies, 0.5))} p95 ${ms(percentile(t.latencies, 0.95))}`,
-    `| cut ${percent(t.cutOff, t.turns)} (paused ${t.pausedCutOff}/${t.paused}) unans ${t.unanswered}/${t.turns}`,
-    `| stopped ${percent(t.stopped, t.replies)} of ${t.replies} murmurs ${t.murmursStopped}/${t.murmurs}`,
-    `| missed ${t.missed}/${t.bargeIns} react p50 ${ms(percentile(t.reactions, 0.5))} p95 ${ms(percentile(t.reactions, 0.95))}`,
-    `| phantoms ${t.phantoms} in ${t.quietMinutes.toFixed(1)} min`
-  )
-
-const main = Effect.gen(function* () {
-  const vad = Context.get(yield* Layer.build(SileroVoiceActivity.layerFrom()), VoiceActivity)
-  const agents: ReadonlyArray<readonly [string, Agent]> = [
-    ["tutorial", { _tag: "Tutorial" }],
-    ["ours", { _tag: "Ours" }]
-  ]
-  for (const [name, agent] of agents) {
-    const begun = performance.now()
-    const held = yield* Effect.forEach(corpus, (plan) => holdCall(plan, agent, recordings, vad), { concurrency: 12 })
-    const all = emptyTally()
-    const by = new Map<string, Tally>()
-    for (const call of held) {
-      const tally = by.get(call.plan.condition) ?? emptyTally()
-      by.set(call.plan.condition, tally)
-      measure(tally, call)
-      measure(all, call)
-    }
-    const minutes = held.reduce((sum, call) => sum + call.result.recording.durationMs, 0) / 60_000
-    row(name, all)
-    for (const [condition, tally] of by) row(`  ${condition}`, tally)
-    console.log(`  ${minutes.toFixed(0)} min of calls in ${((performance.now() - begun) / 1000).toFixed(0)} s`)
+const { values: flags } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    fixtures: { type: "boolean", default: false },
+    sweep: { type: "boolean", default: false },
+    seed: { type: "string", default: "1" }
   }
 })
+const seed = Number(flags.seed)
+const shared = (count: number): number => (flags.quick ? Math.ceil(count / 4) : count)
 
-await Effect.runPromise(Effect.scoped(main))
+const calls: CallCounts = [
+  ["quiet", shared(14)],
+  ["pink 10 dB", shared(4)],
+  ["pink 5 dB", shared(4)],
+  ["babble 10 dB", shared(6)],
+  ["babble 5 dB", shared(6)],
+  ["echo", shared(8)]
+]
+
+const agents: ReadonlyArray<readonly [string, Agent]> = [
+  ["fixed rule", { _tag: "Tutorial" }],
+  ["ours, no guesses", { _tag: "Ours", turns: { speculationsPerTurn: 0 } }],
+  ["ours", { _tag: "Ours" }]
+]
+
+const recordings = loadRecordings(flags.fixtures ? "fixtures" : "installed")
+const file = (name: string): string => fileURLToPath(new URL(`../docs/images/${name}`, import.meta.url))
+
+const seconds = (sinceMs: number): string => `${((performance.now() - sinceMs) / 1000).toFixed(0)} s`
+
+const babble = ({ by }: Outcome) =>
+  merged((["babble 10 dB", "babble 5 dB"] as const).map((condition) => by.get(condition) ?? emptyTally()))
+
+const compare = Effect.gen(function* () {
+  const vad = yield* voiceModel
+  const plans = planCalls(recordings, calls, seed)
+  const outcomes: Array<readonly [string, Outcome]> = []
+  for (const [name, agent] of agents) {
+    const begun = performance.now()
+    const outcome = yield* holdCalls(plans, agent, recordings, vad)
+    outcomes.push([name, outcome])
+    console.log(`${name}: ${plans.length} calls, ${outcome.callMinutes.toFixed(0)} min, in ${seconds(begun)}`)
+  }
+  const tallies = outcomes.map(([name, { all }]) => [name, all] as const)
+  console.log(`\n${table("all calls", tallies)}`)
+  console.log(
+    `\n${table(
+      "calls over babble",
+      outcomes.map(([name, outcome]) => [name, babble(outcome)] as const)
+    )}`
+  )
+  const conditions: ReadonlyArray<Condition> = calls.map(([condition]) => condition)
+  for (const condition of conditions) console.log(`\n${tableOf(condition, outcomes)}`)
+  const [fixed, , ours] = tallies
+  if (fixed !== undefined && ours !== undefined) console.log(`\n${ratio(ours[1], fixed[1])}`)
+})
+
+const range = Effect.gen(function* () {
+  const begun = performance.now()
+  const points = yield* sweep(recordings, yield* voiceModel, seed, shared(16))
+  console.log(csvOf(points))
+  writeFileSync(file("tuning.csv"), csvOf(points))
+  writeFileSync(file("tuning.svg"), plot(points))
+  console.log(`${points.length} settings in ${seconds(begun)}; written to docs/images/tuning.csv and tuning.svg`)
+})
+
+console.log(
+  `speech: ${recordings.source}; recognition ${times.final} ms (interim words ${times.interim} ms), ` +
+    `first token ${times.firstToken} ms, ${times.token} ms a token, first audio ${times.firstByte} ms\n`
+)
+await Effect.runPromise(Effect.scoped(flags.sweep ? range : compare))

@@ -48,6 +48,28 @@ export const emptyTally = (): Tally => ({
   phantoms: 0
 })
 
+/** All of some tallies together. */
+export const merged = (tallies: ReadonlyArray<Tally>): Tally => {
+  const sum = (of: (tally: Tally) => number): number => tallies.reduce((total, tally) => total + of(tally), 0)
+  return {
+    latencies: tallies.flatMap((tally) => tally.latencies),
+    turns: sum((t) => t.turns),
+    cutOff: sum((t) => t.cutOff),
+    unanswered: sum((t) => t.unanswered),
+    paused: sum((t) => t.paused),
+    pausedCutOff: sum((t) => t.pausedCutOff),
+    replies: sum((t) => t.replies),
+    stopped: sum((t) => t.stopped),
+    murmurs: sum((t) => t.murmurs),
+    murmursStopped: sum((t) => t.murmursStopped),
+    bargeIns: sum((t) => t.bargeIns),
+    missed: sum((t) => t.missed),
+    reactions: tallies.flatMap((tally) => tally.reactions),
+    quietMinutes: sum((t) => t.quietMinutes),
+    phantoms: sum((t) => t.phantoms)
+  }
+}
+
 /** Silence of the agent that ends what it says, in milliseconds: the break between two sentences is shorter. */
 const QUIET_MS = 450
 

@@ -241,16 +241,16 @@ const babbleOf = (speech: Int16Array): Float32Array => {
 const fixture = (name: string): Int16Array =>
   readWav(fileURLToPath(new URL(`../../test/fixtures/speech/${name}.wav`, import.meta.url)))
 
-/** Everything that there is to say on this machine. */
-export const loadRecordings = (): Recordings => {
+/** Everything that there is to say on this machine, or only what the project brings. */
+export const loadRecordings = (from: "installed" | "fixtures" = "installed"): Recordings => {
   const yes = record(fixture("yes"), "Yes.")
   const stop = record(fixture("stop"), "Wait, stop.")
-  if (!existsSync(`${PROMPTS}/digits/0.wav`)) {
+  if (from === "fixtures" || !existsSync(`${PROMPTS}/digits/0.wav`)) {
     const sentences = Object.entries(fixtures).map(([name, text]) => record(fixture(name), text))
     const short = yes.audio.subarray(0, 300 * BYTES_PER_MS)
     const agent = joined([...sentences, stop].map(({ audio }) => audio))
     return {
-      source: "synthetic fixtures",
+      source: "the project's fixtures",
       sentences,
       digits: digitWords.map((word, n) => record(fixture("yes").subarray(0, (260 + 12 * n) * BYTES_PER_MS), word)),
       yes,

@@ -1,6 +1,7 @@
 /** Text as it is generated in, pieces fit for speech out, as early as is safe. Owns where speech is cut, not what is said: nothing is dropped but white space. */
 import { Stream } from "effect"
 import { isBreak, isSpace, markOf } from "./Characters.ts"
+import { isOpener } from "./Openers.ts"
 import {
   clauseEnd,
   isPhrase,
@@ -17,7 +18,7 @@ export interface SentenceOptions {
   /**
    * Length from which the first piece may be a clause, so that the first sound comes early; 0 turns it off. Default 24.
    *
-   * Chinese and Japanese characters count twice.
+   * Chinese and Japanese characters count twice. "Sure," and its like are a first piece of their own at any length.
    */
   readonly firstClauseMinChars?: number
   /** Length beyond which a sentence is cut between two of its clauses. Default 180. */
@@ -35,8 +36,10 @@ export interface SentenceState {
   readonly scanned: number
   /** Where the last clause so far ends; 0 if there is none. */
   readonly clause: number
-  /** No piece was given yet. */
+  /** No piece was given yet, or nothing but an opener. */
   readonly isFirst: boolean
+  /** An opener was given. */
+  readonly isOpened: boolean
   /** The text began with a small letter: capitals do not mark where its sentences begin. */
   readonly lowerCase: boolean
 }
@@ -57,7 +60,7 @@ export const initial = (options?: SentenceOptions): SentenceState => {
   check("firstClauseMinChars", 0)
   check("maxChars", 1)
   check("hardMaxChars", Math.max(2, limits.maxChars))
-  return { limits, pending: "", scanned: 0, clause: 0, isFirst: true, lowerCase: false }
+  return { limits, pending: "", scanned: 0, clause: 0, isFirst: true, isOpened: false, lowerCase: false }
 }
 
 /** Adds text and gives the pieces it settles, without white space around them. Where the text is split makes no difference. */
@@ -117,11 +120,11 @@ const advance = (
   const { firstClauseMinChars, hardMaxChars, maxChars } = state.limits
   const plain = plainUntil(text, state.scanned, state.clause > 0 ? maxChars : hardMaxChars)
   if (plain === text.length) {
-    const { clause, isFirst, limits, lowerCase } = state
-    return [{ limits, pending: text, scanned: plain, clause, isFirst, lowerCase }, nothing]
+    const { clause, isFirst, isOpened, limits, lowerCase } = state
+    return [{ limits, pending: text, scanned: plain, clause, isFirst, isOpened, lowerCase }, nothing]
   }
   const pieces: Array<string> = []
-  let { clause, isFirst, lowerCase, scanned } = state
+  let { clause, isFirst, isOpened, lowerCase, scanned } = state
   let pending = text
 
   const emit = (at: number) => {
@@ -155,13 +158,27 @@ const advance = (
       continue
     }
     if (mark === "Clause") {
+      const follows = pending[scanned + 1]
+      if (
+        firstClauseMinChars > 0 &&
+        isFirst &&
+        !isOpened &&
+        isSpace(follows) &&
+        isOpener(pending.slice(0, scanned + 1))
+      ) {
+        emit(scanned + 1)
+        // What comes after it is as much wanted early as it would be without it.
+        isFirst = true
+        isOpened = true
+        continue
+      }
       const verdict = within(clauseEnd(pending, scanned, atEnd), hardMaxChars)
       if (verdict === wait) break
       if (verdict._tag === "Cut") {
         if (isFirst && isFirstClause(pending.slice(0, verdict.at), firstClauseMinChars)) {
-          const follows = phraseFollows(pending, verdict.at, atEnd)
-          if (follows === wait) break
-          if (follows) {
+          const isFollowed = phraseFollows(pending, verdict.at, atEnd)
+          if (isFollowed === wait) break
+          if (isFollowed) {
             emit(verdict.at)
             continue
           }
@@ -177,7 +194,7 @@ const advance = (
     if (verdict._tag === "Cut") emit(verdict.at)
     else scanned = verdict.at
   }
-  return [{ limits: state.limits, pending, scanned, clause, isFirst, lowerCase }, pieces]
+  return [{ limits: state.limits, pending, scanned, clause, isFirst, isOpened, lowerCase }, pieces]
 }
 
 /** A cut beyond the hard limit comes too late. */

@@ -200,7 +200,7 @@ describe("Sentences", () => {
     }
 
     for (const text of [
-      "Sure, I can help you with your order.",
+      "Surely, I can help you with your order.",
       "I would be happy to help you, sir.",
       "I would be happy to help you, dear sir.",
       "Congratulations wonderful, you have won the first prize.",
@@ -215,6 +215,24 @@ describe("Sentences", () => {
     ]) {
       it(`is left where it is: ${text}`, () => assert.deepStrictEqual(pieces([text]), [text]))
     }
+
+    it("is an opener as soon as it is one, and the clause after it as soon as that could be one", () => {
+      const parts = ["Sure", ",", " ", "I would be happy to help you", ",", " and I", " can start", " now."]
+      assert.deepStrictEqual(timeline(parts), [[], [], ["Sure,"], [], [], [], ["I would be happy to help you,"], []])
+      for (const [text, expected] of [
+        ["Of course — what is your name?", "Of course —"],
+        ["I'm sorry, we are closed.", "I'm sorry,"],
+        ["I’m sorry; we are closed.", "I’m sorry;"],
+        ["Okay, sure, I can do that.", "Okay,"]
+      ] as const) {
+        assert.deepStrictEqual(pieces([text]), [expected, text.slice(expected.length + 1)])
+      }
+      assert.deepStrictEqual(pieces(["Sure, that is fine."], { firstClauseMinChars: 0 }), ["Sure, that is fine."])
+      assert.deepStrictEqual(pieces(["We open at nine. Sure, that is fine."]), [
+        "We open at nine.",
+        "Sure, that is fine."
+      ])
+    })
 
     it("is the first piece only", () => {
       const text = "Hello. I would be happy to help you, and I can start right now."
