@@ -26,7 +26,8 @@ export interface Sentence {
   readonly losses: number
 }
 
-interface Sent {
+/** A sentence that was committed, and how much of its audio came, in milliseconds. */
+export interface Sent {
   readonly sentence: Sentence
   readonly receivedMs: number
 }

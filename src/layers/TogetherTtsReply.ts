@@ -7,6 +7,7 @@
  */
 import { Result } from "effect"
 import { TextToSpeechError } from "../schema/Errors.ts"
+import { TTS_RATE } from "../schema/TogetherTts.ts"
 import { type SpeechAudio } from "../services/TextToSpeech.ts"
 import * as Context from "./TogetherTtsContext.ts"
 
@@ -126,7 +127,21 @@ export const contextId = (state: ReplyState): string =>
 
 type Step = readonly [ReplyState, ReadonlyArray<ReplyOutput>]
 
-const fail = (state: ReplyState, error: TextToSpeechError): Step => [state, [{ _tag: "Failed", error }]]
+/** Tells that a sentence of which some was heard is over before its end. */
+const brokeOff = (sent: Context.Sent | undefined, how: "surely" | "perhaps"): ReadonlyArray<ReplyOutput> =>
+  sent === undefined || sent.receivedMs === 0
+    ? []
+    : [
+        {
+          _tag: "Emit",
+          audio: { sentence: sent.sentence.index, samples: new Int16Array(0), sampleRate: TTS_RATE, brokeOff: how }
+        }
+      ]
+
+const fail = (state: ReplyState, error: TextToSpeechError, outputs: ReadonlyArray<ReplyOutput> = []): Step => {
+  const [broken] = Context.answered(state.context) ? [] : Context.unfinished(state.context)
+  return [state, [...outputs, ...brokeOff(broken, "surely"), { _tag: "Failed", error }]]
+}
 
 const stalled = (state: ReplyState, message: string): Step =>
   fail(state, new TextToSpeechError({ reason: "Stalled", message }))
@@ -153,7 +168,7 @@ const commit = (state: ReplyState, now: number, outputs: ReadonlyArray<ReplyOutp
 
 /** Commits what may be committed now, and ends the reply if there was nothing left to do. */
 const advance = (before: ReplyState, now: number, outputs: ReadonlyArray<ReplyOutput> = []): Step => {
-  if (before.refused !== undefined && before.waiting.length > 0) return fail(before, before.refused)
+  if (before.refused !== undefined && before.waiting.length > 0) return fail(before, before.refused, outputs)
   const [state, said] = commit(before, now, outputs)
   if (!state.textEnded || state.waiting.length > 0 || !contextOver(state)) return [state, said]
   if (state.expectedMs > 0 && state.receivedMs === 0) return fail(state, silence())
@@ -174,8 +189,11 @@ const unreachable = () =>
 
 /** The present context is of no use any more: what it has not begun to say is said in another one. */
 const abandon = (state: ReplyState, now: number, error: TextToSpeechError, by: "failure" | "loss"): Step => {
-  const outputs: ReadonlyArray<ReplyOutput> = by === "failure" ? [{ _tag: "Cancel", context: contextId(state) }] : []
   const [broken, ...others] = Context.answered(state.context) ? [] : Context.unfinished(state.context)
+  const outputs: ReadonlyArray<ReplyOutput> = [
+    ...brokeOff(broken, "surely"),
+    ...(by === "failure" ? [{ _tag: "Cancel" as const, context: contextId(state) }] : [])
+  ]
   const again = others.map(({ sentence }) => sentence)
   // What was heard of a sentence is not repeated: the reply goes on behind it.
   if (broken !== undefined && broken.receivedMs === 0) {
@@ -218,7 +236,17 @@ const expire = (state: ReplyState, now: number): Step => {
       return stalled(state, "speech synthesis stopped in the middle")
     }
   }
-  return advance({ ...state, context: Context.settled(context) }, now)
+  return advance({ ...state, context: Context.settled(context) }, now, unended(context))
+}
+
+/** What is told of a sentence whose `done` is missing: where they come, or with so little speech, it may be more than that. */
+const unended = (context: Context.ContextState): ReadonlyArray<ReplyOutput> => {
+  const last = Context.answered(context)
+    ? undefined
+    : Context.unfinished(context).findLast((sent) => sent.receivedMs > 0)
+  if (last === undefined) return []
+  if (last.receivedMs < Context.PLAUSIBLE * last.sentence.expectedMs) return brokeOff(last, "surely")
+  return context.habits.dones === "come" ? brokeOff(last, "perhaps") : []
 }
 
 const text = (state: ReplyState, words: string, now: number): Step => {

@@ -6,6 +6,11 @@ import { type TextToSpeechError } from "../schema/Errors.ts"
 /** A piece of speech. `sentence` is the position (from 0, never decreasing) of the sentence it speaks. */
 export interface SpeechAudio extends PcmAudio {
   readonly sentence: number
+  /**
+   * After this piece, which may have no samples, no more of the sentence comes though not all of it did: surely, or
+   * perhaps, in which case its length is left to tell. So history has no words that were never spoken.
+   */
+  readonly brokeOff?: "surely" | "perhaps"
 }
 
 /** Synthesis for one call. */

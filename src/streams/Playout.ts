@@ -2,7 +2,7 @@
 import { Clock, Deferred, Effect, Latch, Stream } from "effect"
 import { BYTES_PER_MS, FRAME_BYTES } from "../schema/Audio.ts"
 import * as Frames from "./Frames.ts"
-import { heardText, type SpokenSentence } from "./Heard.ts"
+import { type BrokeOff, heardText, learnPace, mayBeWhole, type SpokenSentence, usualPace } from "./Heard.ts"
 
 /** Number of what is said ahead of a reply and is no part of it. */
 export const FILLER = -1
@@ -11,6 +11,8 @@ export const FILLER = -1
 export interface ReplyAudio {
   readonly sentence: number
   readonly mulaw: Uint8Array
+  /** After this no more of the sentence comes, though not all of it did. */
+  readonly brokeOff?: BrokeOff | undefined
 }
 
 /** How audio is sent ahead of its time. Milliseconds. */
@@ -62,6 +64,8 @@ export interface ReplyPlayout {
   readonly isAudible: () => boolean
   /** Tells what sentence number `index`, or the filler, says, before its audio comes. */
   readonly sentence: (index: number, text: string) => void
+  /** Whether what came of a sentence is as long as all of it should be, as the voice speaks. */
+  readonly mayBeWhole: (index: number) => boolean
   /**
    * Sends the audio and waits until the caller has heard it to its end.
    *
@@ -104,6 +108,8 @@ interface Track {
   readonly texts: Array<string>
   /** Bytes received of each sentence. */
   readonly received: Array<number>
+  /** Which of them broke off. */
+  readonly brokeOff: Array<BrokeOff | undefined>
   allReceived: boolean
   sentBytes: number
   allPlayed: boolean
@@ -141,6 +147,7 @@ export const makePlayout = Effect.fnUntraced(function* (wire: PlayoutWire, setti
   /** When each mark that is on its way will be due. */
   const dueMs = new Map<string, number>()
   const tracks = new Map<number, Track>()
+  let pace = usualPace
 
   const playedBytes = (current: Track): number => {
     const unplayedMs = Math.max(0, lineEndsMs + lagMs - nowMs())
@@ -152,10 +159,11 @@ export const makePlayout = Effect.fnUntraced(function* (wire: PlayoutWire, setti
     const sentences = current.texts.map((text, index): SpokenSentence => ({
       text,
       bytes: current.received[index] ?? 0,
-      complete: current.allReceived || (index < last && current.received[index + 1] !== undefined)
+      complete: current.allReceived || (index < last && current.received[index + 1] !== undefined),
+      brokeOff: current.brokeOff[index]
     }))
     const { bytes, text } = current.filler
-    const answer = heardText(sentences, played - bytes)
+    const answer = heardText(sentences, played - bytes, pace)
     return {
       text: spoken(heardText([{ text, bytes, complete: true }], played), answer),
       answer,
@@ -215,6 +223,7 @@ export const makePlayout = Effect.fnUntraced(function* (wire: PlayoutWire, setti
         filler: { text: "", bytes: 0, sentBytes: 0 },
         texts: [],
         received: [],
+        brokeOff: [],
         allReceived: false,
         sentBytes: 0,
         allPlayed: false,
@@ -225,13 +234,24 @@ export const makePlayout = Effect.fnUntraced(function* (wire: PlayoutWire, setti
       }
       tracks.set(epoch, current)
 
+      /** The sentence that came last is over: how long it took tells how fast the voice speaks. */
+      const learn = (): void => {
+        const last = current.received.length - 1
+        const bytes = current.received[last] ?? 0
+        if (bytes > 0 && current.brokeOff[last] === undefined) pace = learnPace(pace, current.texts[last] ?? "", bytes)
+      }
+
       const receive = (piece: ReplyAudio): Effect.Effect<void> => {
         if (piece.sentence === FILLER) {
           current.filler.bytes += piece.mulaw.length
           return Effect.void
         }
+        if (current.received.length > 0 && current.received.length <= piece.sentence) learn()
         for (let index = current.received.length; index <= piece.sentence; index++) current.received.push(0)
         current.received[piece.sentence] = (current.received[piece.sentence] ?? 0) + piece.mulaw.length
+        // One that goes on after all has not broken off.
+        if (piece.mulaw.length > 0) current.brokeOff[piece.sentence] = undefined
+        if (piece.brokeOff !== undefined) current.brokeOff[piece.sentence] ??= piece.brokeOff
         keepRoom(current)
         return Effect.asVoid(current.room.await)
       }
@@ -242,7 +262,12 @@ export const makePlayout = Effect.fnUntraced(function* (wire: PlayoutWire, setti
         let sentence = 0
         yield* audio.pipe(
           Stream.tap((piece) => Effect.suspend(() => receive(piece))),
-          Stream.onEnd(Effect.sync(() => (current.allReceived = true))),
+          Stream.onEnd(
+            Effect.sync(() => {
+              current.allReceived = true
+              learn()
+            })
+          ),
           Stream.buffer({ capacity: "unbounded" }),
           Stream.runForEach((piece) =>
             Effect.gen(function* () {
@@ -278,6 +303,7 @@ export const makePlayout = Effect.fnUntraced(function* (wire: PlayoutWire, setti
           if (index === FILLER) current.filler.text = text
           else current.texts[index] = text
         },
+        mayBeWhole: (index) => mayBeWhole(pace, current.texts[index] ?? "", current.received[index] ?? 0),
         play
       }
     })

@@ -1,12 +1,13 @@
 /** What the agent is to say in, its speech on the line out: words, sentences, voice, playout. One reply is one run of this; interrupting it stops everything. */
-import { Clock, Deferred, Duration, Effect, Stream } from "effect"
+import { Cause, Clock, Deferred, Duration, Effect, Stream } from "effect"
 import { type CallEventBody, type CallStage } from "../schema/CallEvent.ts"
 import { TextToSpeechError } from "../schema/Errors.ts"
 import { type Phrases } from "../schema/Phrases.ts"
 import { type DeadlineSettings } from "../services/AppConfig.ts"
 import { type KeptSpeech } from "../services/KeptSpeech.ts"
 import { type TextToSpeechSession } from "../services/TextToSpeech.ts"
-import { FILLER, type PlayoutNews, type ReplyPlayout } from "./Playout.ts"
+import { whileOwed } from "./OwedSpeech.ts"
+import { FILLER, type PlayoutNews, type ReplyAudio, type ReplyPlayout } from "./Playout.ts"
 import { sentences } from "./Sentences.ts"
 import { speakableText } from "./SpeakableText.ts"
 import { speechToLine } from "./SpeechToLine.ts"
@@ -61,9 +62,14 @@ export const reply = Effect.fnUntraced(function* <E extends { readonly message: 
   const clock = yield* Clock.Clock
   const nowMs = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
   const asked = yield* Deferred.make<number>()
+  /** When the voice was given each sentence, and when there were no more of them. */
+  const givenMs: Array<number> = []
+  let allGivenMs: number | undefined
   let anyWords = false
   let index = 0
-  let sounding = false
+  /** The sentence that audio last came of, -1: none yet; and whether it broke off. */
+  let sounding = -1
+  let cutOff = false
 
   const words = options.words.pipe(
     onFirst(
@@ -92,22 +98,35 @@ export const reply = Effect.fnUntraced(function* <E extends { readonly message: 
       Effect.suspend(() =>
         Effect.andThen(
           sentence(text),
-          Effect.sync(() => Deferred.doneUnsafe(asked, Effect.succeed(nowMs())))
+          Effect.sync(() => {
+            givenMs.push(nowMs())
+            Deferred.doneUnsafe(asked, Effect.succeed(nowMs()))
+          })
         )
       )
-    )
+    ),
+    Stream.onEnd(Effect.sync(() => void (allGivenMs = nowMs())))
   )
 
-  const silent = Effect.flatMap(Deferred.await(asked), (since) =>
-    Effect.andThen(
-      Effect.sleep(Math.max(0, since + Duration.toMillis(options.deadlines.firstAudio) - nowMs())),
-      Effect.fail(
-        new TextToSpeechError({
-          reason: "Stalled",
-          message: `no speech came within ${Duration.toSeconds(options.deadlines.firstAudio)} s`
-        })
-      )
+  const { firstAudio } = options.deadlines
+  const stalled = (what: string) =>
+    Effect.fail(
+      new TextToSpeechError({ reason: "Stalled", message: `${what} came within ${Duration.toSeconds(firstAudio)} s` })
     )
+
+  const silent = Effect.flatMap(Deferred.await(asked), (since) =>
+    Effect.andThen(Effect.sleep(Math.max(0, since + Duration.toMillis(firstAudio) - nowMs())), stalled("no speech"))
+  )
+
+  /** The voice is owed for once it has begun to speak: the next sentence, or the end of the last one. */
+  const owedSinceMs = (): number | undefined => {
+    if (sounding < 0) return undefined
+    return sounding + 1 < givenMs.length ? givenMs[sounding + 1] : allGivenMs
+  }
+
+  /** All of the last sentence may have come, and only the end of it not have been told. */
+  const quiet = Effect.suspend((): Effect.Effect<never, TextToSpeechError | Cause.Done> =>
+    sounding + 1 === givenMs.length && playout.mayBeWhole(sounding) ? Cause.done() : stalled("no more speech")
   )
 
   const filler = Effect.suspend(() => {
@@ -120,22 +139,36 @@ export const reply = Effect.fnUntraced(function* <E extends { readonly message: 
     })
   })
 
-  /** What is said when the voice fails, if it was kept; it goes behind what came of the voice. */
+  /** What is said when the voice fails, if it was kept; it goes behind what came of the voice, which may be cut off. */
   const insteadOfVoice = Effect.suspend(() => {
-    const mulaw = sounding ? kept.find(phrases.brokeOff) : undefined
-    if (mulaw === undefined) return Effect.succeed(Stream.empty)
+    if (sounding < 0) return Effect.succeed(Stream.empty)
+    const end: ReplyAudio = { sentence: sounding, mulaw: new Uint8Array(0), brokeOff: "perhaps" }
+    const mulaw = kept.find(phrases.brokeOff)
+    if (mulaw === undefined) return Effect.succeed(Stream.make(end))
     const last = index
-    return Effect.as(sentence(phrases.brokeOff), Stream.make({ sentence: last, mulaw }))
+    return Effect.as(sentence(phrases.brokeOff), Stream.make(end, { sentence: last, mulaw }))
   })
 
+  /** An answer that ends in the middle of a sentence has failed too. */
+  const afterVoice = Stream.unwrap(
+    Effect.suspend(() =>
+      cutOff
+        ? Effect.andThen(options.failed("text to speech", { message: "the last sentence broke off" }), insteadOfVoice)
+        : Effect.succeed(Stream.empty)
+    )
+  )
+
   const audio = options.speech.speak(spoken).pipe(
-    onFirst(
-      Effect.suspend(() => {
-        sounding = true
-        return tell({ _tag: "FirstAudio", epoch })
+    onFirst(tell({ _tag: "FirstAudio", epoch })),
+    Stream.tap((piece) =>
+      Effect.sync(() => {
+        sounding = piece.sentence
+        cutOff = piece.brokeOff === "surely"
       })
     ),
+    whileOwed({ sinceMs: owedSinceMs, atMost: firstAudio, onQuiet: quiet }),
     speechToLine,
+    Stream.concat(afterVoice),
     whileWaiting({ atMost: silent, filler: Effect.andThen(options.fillerWanted ?? Effect.never, filler) }),
     Stream.catch((error) => Stream.unwrap(Effect.andThen(options.failed("text to speech", error), insteadOfVoice)))
   )
@@ -152,7 +185,7 @@ export const reply = Effect.fnUntraced(function* <E extends { readonly message: 
     onFiller: Effect.andThen(onFirstSound, options.news.onFiller ?? Effect.void),
     onAudible: Effect.andThen(onFirstSound, options.news.onAudible)
   })
-  return { said: sounding } satisfies Saying
+  return { said: sounding >= 0 } satisfies Saying
 })
 
 /** Says a fixed text: as it was kept, or in the voice. */

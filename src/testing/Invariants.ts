@@ -166,10 +166,15 @@ export const hearsEverything: Invariant = (report) => {
     })
 }
 
-/** How many words two texts have in common from their beginning. */
+/** How many words two texts have in common, in the same order. */
 const inCommon = (a: ReadonlyArray<string>, b: ReadonlyArray<string>): number => {
-  const differs = a.findIndex((word, index) => word !== b[index])
-  return differs < 0 ? a.length : differs
+  let row = b.map(() => 0)
+  for (const word of a) {
+    const above = row
+    let left = 0
+    row = above.map((best, n) => (left = word === b[n] ? (above[n - 1] ?? 0) + 1 : Math.max(best, left)))
+  }
+  return row.at(-1) ?? 0
 }
 
 /** Nothing but a reply's own words is heard of it, each once and in order: neither stale audio nor any that is out of place. */

@@ -86,13 +86,14 @@ const speakOne = (
   )
   const first = Stream.drain(Stream.fromEffect(Effect.sleep(answer?.firstByteMs ?? firstByteMs)))
   const speech = Stream.concat(first, pieces)
+  const cutOff = Stream.make<[SpeechAudio]>({ samples: new Int16Array(0), sampleRate, sentence, brokeOff: "surely" })
   switch (fault?.kind) {
     case undefined:
     case "silent":
       return speech
     case "fail":
       return Stream.concat(
-        speech,
+        speech.pipe(Stream.concat(spoken.length === 0 || spoken.length === whole.length ? Stream.empty : cutOff)),
         Stream.fail(new TextToSpeechError({ reason: fault.reason, message: `${fault.reason}, as scripted` }))
       )
     case "hang":

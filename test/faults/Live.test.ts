@@ -204,13 +204,13 @@ const rows: ReadonlyArray<LiveRow> = [
     fault: "the voice stalls in the middle",
     quietMs: 5000,
     tts: { itemFault: () => TtsItemFault.Stall({ afterMs: 500 }) },
-    hears: [answer]
+    hears: [`We open ${phrases.brokeOff}`]
   },
   {
     fault: "the voice is cut in the middle",
     quietMs: 5000,
     tts: { itemFault: ({ number }) => (number === 0 ? TtsItemFault.Cut({ afterMs: 500 }) : undefined) },
-    hears: [answer]
+    hears: [`We open ${phrases.brokeOff}`]
   },
   {
     fault: "the voice never says that it is done",

@@ -2,7 +2,9 @@
 import { describe } from "@effect/vitest"
 import { defaultPhrases as phrases } from "../../src/schema/Phrases.ts"
 import { encodeWav } from "../../src/streams/Wav.ts"
-import { answers, type FaultRow, faultTests } from "../support/FaultCall.ts"
+import { answers, type FaultRow, faultTests, questions } from "../support/FaultCall.ts"
+import { hangUp, listen, say } from "../../src/testing/CallerScript.ts"
+import { spoken } from "../../src/testing/WordSound.ts"
 import { faultyVoice, speak, type VoiceFaults } from "../support/FaultySpeech.ts"
 
 const row = (
@@ -17,6 +19,10 @@ const row = (
 const atOnce = [phrases.noAnswer, phrases.noAnswer]
 const afterWaiting = [phrases.filler, phrases.noAnswer, phrases.filler, phrases.noAnswer]
 const fine = [...answers]
+
+/** The first one breaks off in the middle. */
+const inPart = [`We open ${phrases.brokeOff}`, answers[1]]
+const brokeOff = /^text to speech: the last sentence broke off/
 
 const sentence = /^Speech synthesis failed for a sentence/
 const lost = /^Speech synthesis has no connection/
@@ -47,9 +53,8 @@ describe("the voice", () => {
     row(
       "stalls in the middle of a sentence",
       { spoken: (said) => (said.number === 0 ? said.audio(said.pcm.subarray(0, 24_000)) : speak(said)) },
-      fine,
-      [],
-      { except: { remembersWhatWasHeard: "how much of a sentence that broke off was to come is not known" } }
+      inPart,
+      [brokeOff]
     ),
     row(
       "is cut in the middle of a sentence",
@@ -60,9 +65,8 @@ describe("the voice", () => {
           said.socket.end(1006)
         }
       },
-      fine,
-      [lost],
-      { except: { remembersWhatWasHeard: "how much of a sentence that broke off was to come is not known" } }
+      inPart,
+      [lost, brokeOff]
     ),
     row(
       "fails for one sentence",
@@ -118,6 +122,18 @@ describe("the voice", () => {
       fine,
       []
     ),
+    {
+      fault: "is another one and goes quiet with a sentence to go",
+      call: {
+        script: [listen(), say(spoken(questions[0])), listen(6000), hangUp],
+        services: {
+          languageModel: { replies: ["We open at nine. And on Sundays at eleven."] },
+          textToSpeech: { sentences: [undefined, { fault: { kind: "hang", afterMs: 500 } }] }
+        }
+      },
+      hears: [`We open at nine. And on ${phrases.brokeOff}`],
+      logs: [failed(/no more speech came within 5 s/)]
+    },
     row("never says that a sentence is done", { spoken: (said) => said.audio(said.pcm) }, fine, [])
   ])
 })

@@ -36,6 +36,10 @@ const makeReply = (habits: Habits = initialHabits) => {
         noted.push(`cancel ${output.context}`)
         break
       case "Emit": {
+        if (output.audio.brokeOff !== undefined) {
+          noted.push(`broke off ${output.audio.sentence} ${output.audio.brokeOff}`)
+          break
+        }
         const ms = Math.round((output.audio.samples.length * 1000) / output.audio.sampleRate)
         noted.push(`emit ${output.audio.sentence} ${ms}`)
         break
@@ -438,7 +442,7 @@ describe("when a reply is over", () => {
     const reply = speaking([SECOND, SECOND, SECOND], { dones: "come", whole: false, splits: false })
     reply.audio(0.5)
     reply.wait(patience.doneMs)
-    assert.deepStrictEqual(reply.noted(), ["emit 0 500", "failed Stalled"])
+    assert.deepStrictEqual(reply.noted(), ["emit 0 500", "broke off 0 surely", "failed Stalled"])
   })
 
   it("is not held up by text that keeps coming while nothing is spoken", () => {
@@ -536,7 +540,7 @@ describe("when something goes wrong on the way", () => {
     const reply = speaking(["One letter.", "Two letters."])
     reply.audio(0.3)
     reply.fails("Overloaded")
-    assert.deepStrictEqual(reply.noted(), ["emit 0 300", "cancel r1", "say r1.2 Two letters."])
+    assert.deepStrictEqual(reply.noted(), ["emit 0 300", "broke off 0 surely", "cancel r1", "say r1.2 Two letters."])
     reply.audio(1, undefined, "r1.2")
     reply.done(undefined, "r1.2")
     assert.deepStrictEqual(reply.noted(), ["emit 1 1000", "ended"])
@@ -546,7 +550,25 @@ describe("when something goes wrong on the way", () => {
     const reply = speaking([SECOND])
     reply.audio(0.5)
     reply.lost()
-    assert.deepStrictEqual(reply.noted(), ["emit 0 500", "ended"])
+    assert.deepStrictEqual(reply.noted(), ["emit 0 500", "broke off 0 surely", "ended"])
+  })
+
+  it("says that a sentence broke off which had too little speech and no done", () => {
+    const reply = speaking([SECOND])
+    reply.audio(0.5)
+    reply.wait(patience.doneMs)
+    assert.deepStrictEqual(reply.noted(), ["emit 0 500", "broke off 0 surely", "ended"])
+  })
+
+  it("says that a sentence may have broken off which had no done, where they come", () => {
+    const reply = speaking([SECOND], { dones: "come", whole: false, splits: false })
+    reply.audio(0.7)
+    reply.wait(patience.doneMs)
+    assert.deepStrictEqual(reply.noted(), ["emit 0 700", "broke off 0 perhaps", "ended"])
+    const never = speaking([SECOND], { dones: "never", whole: false, splits: false })
+    never.audio(0.7)
+    never.wait(patience.doneMs)
+    assert.deepStrictEqual(never.noted(), ["emit 0 700", "ended"])
   })
 
   it("fails at once over what cannot get better", () => {

@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import { type CallEventBody } from "../../src/schema/CallEvent.ts"
 import { TextToSpeechError } from "../../src/schema/Errors.ts"
 import { defaultPhrases } from "../../src/schema/Phrases.ts"
-import { type TextToSpeechSession } from "../../src/services/TextToSpeech.ts"
+import { type SpeechAudio, type TextToSpeechSession } from "../../src/services/TextToSpeech.ts"
 import { defaultPlayoutSettings, makePlayout } from "../../src/streams/Playout.ts"
 import { fixedReply, reply } from "../../src/streams/Reply.ts"
 import { settle } from "../support/Settle.ts"
@@ -161,6 +161,74 @@ describe("a reply", () => {
       assert.include(heard.text, defaultPhrases.brokeOff)
     })
   )
+
+  describe("when its voice breaks off", () => {
+    /** In the voice's own pace. */
+    const kept = (text: string) =>
+      text === defaultPhrases.brokeOff ? new Uint8Array((text.length / 15) * 8000) : undefined
+    const first = "It is ten minutes on foot from here to the station."
+    const words = Stream.make(first)
+    const gone = new TextToSpeechError({ reason: "Disconnected", message: "the voice is gone" })
+
+    /** A piece of the first sentence, which would take 3.4 s. */
+    const piece = (ms: number, brokeOff?: "surely" | "perhaps") => ({
+      sentence: 0,
+      samples: new Int16Array(24 * ms).fill(1000),
+      sampleRate: 24_000,
+      ...(brokeOff === undefined ? {} : { brokeOff })
+    })
+    /** Says so much of the first sentence, and what comes then. */
+    const voiceThat = (
+      pieces: ReadonlyArray<SpeechAudio>,
+      then: Stream.Stream<never, TextToSpeechError>
+    ): TextToSpeechSession => ({
+      speak: (sentences) => Stream.concat(Stream.drain(sentences), Stream.concat(Stream.fromIterable(pieces), then))
+    })
+    const inPart = `It is ten minutes ${defaultPhrases.brokeOff}`
+    const whole = `${first} ${defaultPhrases.brokeOff}`
+
+    const cases = [
+      ["fails and does not say how far it got", [piece(1300)], Stream.fail(gone), inPart, "the voice is gone"],
+      [
+        "fails and says that it broke off",
+        [piece(1300), piece(0, "surely")],
+        Stream.fail(gone),
+        inPart,
+        "the voice is gone"
+      ],
+      ["fails when all may have been said", [piece(3000)], Stream.fail(gone), whole, "the voice is gone"],
+      ["goes quiet", [piece(1300)], Stream.never, inPart, "no more speech came within 3 s"],
+      ["ends in the middle", [piece(1300, "surely")], Stream.empty, inPart, "the last sentence broke off"]
+    ] as const
+    for (const [name, pieces, then, heard, failure] of cases) {
+      it.effect(`remembers what there was of it if it ${name}`, () =>
+        Effect.gen(function* () {
+          const result = yield* run(words, { speech: voiceThat(pieces, then), kept })
+          assert.isTrue(result.said)
+          assert.strictEqual(result.heard.answer, heard)
+          assert.deepStrictEqual(result.failures, [`text to speech: ${failure}`])
+        })
+      )
+    }
+
+    it.effect("ends when all may have been said and only the end is not told", () =>
+      Effect.gen(function* () {
+        const { failures, heard, said } = yield* run(words, { speech: voiceThat([piece(3000)], Stream.never), kept })
+        assert.isTrue(said)
+        assert.strictEqual(heard.answer, first)
+        assert.deepStrictEqual(failures, [])
+      })
+    )
+
+    it.effect("does not take waiting for words for it", () =>
+      Effect.gen(function* () {
+        const late = Stream.fromEffect(Effect.delay(Effect.succeed("And by bus it is four."), "8 seconds"))
+        const { failures, heard } = yield* run(Stream.concat(Stream.make(`${first} `), late), { kept })
+        assert.strictEqual(heard.answer, `${first} And by bus it is four.`)
+        assert.deepStrictEqual(failures, [])
+      })
+    )
+  })
 
   it.effect("gives up on a voice that says nothing", () =>
     Effect.gen(function* () {
