@@ -18,9 +18,14 @@ const text = (name: string, metavar: string, what: string, description: string) 
     Flag.withDescription(description)
   )
 
-const duration = (name: string, description: string) =>
+/** A shorter wait could not be told from none. */
+const MIN_TIMEOUT_MS = 100
+
+const timeoutOf = (text: string): Option.Option<number> => Option.filter(durationOf(text), (ms) => ms >= MIN_TIMEOUT_MS)
+
+const duration = (name: string, description: string, parse = durationOf, expected = EXPECTED_DURATION) =>
   Flag.String(name).pipe(
-    Flag.filterMap(durationOf, wanted(EXPECTED_DURATION)),
+    Flag.filterMap(parse, wanted(expected)),
     Flag.withMetavar("duration"),
     Flag.withDescription(description)
   )
@@ -42,7 +47,12 @@ const config = {
   "barge-in": duration("barge-in", "Say the next turn this far into what the agent is saying (repeatable)").pipe(
     Flag.atLeast(0)
   ),
-  timeout: duration("timeout", "How long an answer may take to begin; 15s if not given").pipe(Flag.withDefault(15_000)),
+  timeout: duration(
+    "timeout",
+    "How long an answer may take to begin; 15s if not given",
+    timeoutOf,
+    `${EXPECTED_DURATION}, and 100ms at least`
+  ).pipe(Flag.withDefault(15_000)),
   record: text("record", "file", "a file", "Record to a WAV file: caller on the left channel, agent on the right").pipe(
     Flag.optional
   ),

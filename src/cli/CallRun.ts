@@ -61,7 +61,8 @@ const checkRecording = (path: string) =>
     )
     if (isDirectory) return yield* fail(`${path} cannot be recorded to: it is a directory`)
     yield* Effect.mapError(files.access(dirname(path), { writable: true }), (cause) => {
-      const problem = cause.reason._tag === "NotFound" ? "there is no such directory" : cause.message
+      const problem =
+        cause.reason._tag === "NotFound" ? "there is no such directory" : "this user may not write to its directory"
       return new CallError({ message: `${path} cannot be recorded to: ${problem}`, cause })
     })
   })

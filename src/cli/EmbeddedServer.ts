@@ -1,6 +1,17 @@
 /** A server of the command's own: on a free port of this machine, with the sandbox or, if there is a key, with Together. Tells what happened in its call. */
 import * as NodeWS from "@effect/platform-node/NodeWS"
-import { Cause, ConfigProvider, Context, Deferred, Effect, Layer, Logger, References, type Scope } from "effect"
+import {
+  Cause,
+  ConfigProvider,
+  Context,
+  Deferred,
+  Effect,
+  Layer,
+  Logger,
+  References,
+  Schedule,
+  type Scope
+} from "effect"
 import { FetchHttpClient, HttpServer } from "effect/http"
 import * as AppConfigEnv from "../layers/AppConfigEnv.ts"
 import * as Edge from "../layers/Edge.ts"
@@ -14,6 +25,7 @@ import * as TogetherLanguageModel from "../layers/TogetherLanguageModel.ts"
 import * as TogetherSpeechToText from "../layers/TogetherSpeechToText.ts"
 import * as TogetherTextToSpeech from "../layers/TogetherTextToSpeech.ts"
 import { AppConfig } from "../services/AppConfig.ts"
+import { KeptSpeech } from "../services/KeptSpeech.ts"
 import { Provider } from "../services/Provider.ts"
 import { CallObserver } from "../services/CallObserver.ts"
 import { runCall } from "../streams/Call.ts"
@@ -67,12 +79,27 @@ const endpointing = Layer.unwrap(
   )
 )
 
+/** How long the greeting may take to be made before the call is placed all the same. */
+const GREETING_DEADLINE = "3 seconds"
+
+/** Done when the greeting is kept: the call is to measure a server that has run for a moment, not the start of one. */
+const greetingKept = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const { persona } = yield* AppConfig
+    const { find } = yield* KeptSpeech
+    yield* Effect.sync(() => find(persona.greeting)).pipe(
+      Effect.repeat({ until: (audio) => audio !== undefined, schedule: Schedule.spaced("20 millis") }),
+      Effect.timeoutOption(GREETING_DEADLINE)
+    )
+  })
+)
+
 /** What a call stands on, but for who watches it. */
 const services = Layer.mergeAll(
   SileroVoiceActivity.layer,
   endpointing,
   provided,
-  Layer.provide(KeptSpeechMemory.layer, provided)
+  Layer.provideMerge(greetingKept, Layer.provide(KeptSpeechMemory.layer, provided))
 )
 
 /** Keeps what the log says of warnings and errors, once and without details: the command has an output of its own. */

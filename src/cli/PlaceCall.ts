@@ -25,15 +25,37 @@ const reasons: Readonly<Record<string, string>> = {
   EAI_AGAIN: "the name of the host cannot be looked up",
   EHOSTUNREACH: "the host cannot be reached",
   ENETUNREACH: "the network cannot be reached",
-  ETIMEDOUT: "it does not answer"
+  ETIMEDOUT: "it does not answer",
+  UND_ERR_CONNECT_TIMEOUT: "it does not answer",
+  UND_ERR_SOCKET: "the connection was closed",
+  EPROTO: "nobody speaks TLS there; is it http or ws?",
+  ERR_SSL_WRONG_VERSION_NUMBER: "nobody speaks TLS there; is it http or ws?",
+  CERT_HAS_EXPIRED: "its certificate has expired",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is not trusted",
+  SELF_SIGNED_CERT_IN_CHAIN: "its certificate is not trusted",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate is not trusted",
+  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another host"
 }
 
-/** What is known about why a connection could not be made, by the code of the innermost error that has one. */
+/** The same by what an error without a code says of itself. */
+const sayings: ReadonlyArray<readonly [RegExp, (status: string) => string]> = [
+  [/^bad port$/, () => "no HTTP is spoken on this port"],
+  [/^Unexpected server response: (\d+)$/, (status) => `it answered with status ${status}; a media stream was expected`]
+]
+
+/** What is known about why a connection could not be made, by the innermost error that tells something. */
 export const reasonOf = (error: unknown): string | undefined => {
   if (!Predicate.isObject(error)) return undefined
-  const { cause, code, error: event, reason }: Partial<Record<"cause" | "code" | "error" | "reason", unknown>> = error
-  const inner = reasonOf(cause) ?? reasonOf(reason) ?? reasonOf(event)
-  return inner ?? (typeof code === "string" ? reasons[code] : undefined)
+  const parts: Partial<Record<"cause" | "code" | "error" | "message" | "reason", unknown>> = error
+  const inner = reasonOf(parts.cause) ?? reasonOf(parts.reason) ?? reasonOf(parts.error)
+  if (inner !== undefined) return inner
+  const { code, message } = parts
+  if (typeof code === "string" && reasons[code] !== undefined) return reasons[code]
+  for (const [saying, sentence] of sayings) {
+    const found = typeof message === "string" ? saying.exec(message) : null
+    if (found !== null) return sentence(found[1] ?? "")
+  }
+  return undefined
 }
 
 const HINT = "; start a server there, or let the call bring its own with --embedded"

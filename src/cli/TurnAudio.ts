@@ -49,13 +49,19 @@ const audible = (name: string, audio: Int16Array): Effect.Effect<Int16Array, Cal
     ? Effect.succeed(audio)
     : refuse(`${name} cannot be said: found silence, expected something to be heard`)
 
+/** Why a file could not be read, by what the file system says; a directory is a bad resource. */
+const readProblems: Readonly<Record<string, string>> = {
+  NotFound: "there is no such file",
+  PermissionDenied: "this user may not read it"
+}
+
 /** The sound of a WAV file of any rate, channels mixed to one. */
 export const readWav = (path: string): Effect.Effect<Int16Array, CallError, FileSystem.FileSystem> =>
   Effect.gen(function* () {
     const files = yield* FileSystem.FileSystem
     const bytes = yield* files.readFile(path).pipe(
       Effect.mapError((cause) => {
-        const problem = cause.reason._tag === "NotFound" ? "there is no such file" : cause.message
+        const problem = readProblems[cause.reason._tag] ?? "it is no file that can be read"
         return new CallError({ message: `${path} cannot be said: ${problem}`, cause })
       })
     )

@@ -21,7 +21,7 @@ export class WebhookError extends Schema.TaggedError<WebhookError>()("WebhookErr
 export type Sign = (url: string, fields: Readonly<Record<string, string>>) => string
 
 /** A call to place by way of a voice webhook. */
-export interface HttpCallOptions extends Omit<CallOptions, "connect" | "parameters"> {
+export interface HttpCallOptions extends Omit<CallOptions, "connect"> {
   readonly webhookUrl: string | URL
   /** Phone numbers in E.164 form. */
   readonly from?: string
@@ -127,7 +127,7 @@ export const httpCall = Effect.fn("HttpCall.httpCall")(function* (
   const result = yield* placeCall({
     ...options,
     identity,
-    parameters: document.parameters,
+    parameters: { ...document.parameters, ...options.parameters },
     connect: connectSocket(document.url, headers)
   })
   return { ...result, document }

@@ -71,6 +71,7 @@ describe("a call that is asked for", { timeout: 30_000, concurrent: true }, () =
     Effect.gen(function* () {
       const http = yield* nobody
       const ws = http.replace("http", "ws")
+      const tls = "nobody speaks TLS there; is it http or ws?"
       const text = yield* webhook("hello", "text/plain")
       const words = yield* webhook("hello", "text/xml")
       const hangUp = yield* webhook("<Response><Hangup/></Response>", "text/xml")
@@ -80,6 +81,12 @@ describe("a call that is asked for", { timeout: 30_000, concurrent: true }, () =
       const sentences: ReadonlyArray<readonly [url: string, sentence: string]> = [
         [http, `${http}/twiml cannot be called: ${hint}`],
         [ws, `${ws}/media-stream cannot be called: ${hint}`],
+        ["http://127.0.0.1:9", "http://127.0.0.1:9/twiml cannot be called: no HTTP is spoken on this port"],
+        [text.replace("http", "https"), `${text.replace("http", "https")}/twiml cannot be called: ${tls}`],
+        [
+          `${text.replace("http", "ws")}/nothing`,
+          `${text.replace("http", "ws")}/nothing cannot be called: it answered with status 404; a media stream was expected`
+        ],
         [text, `${text}/twiml: content type is text/plain; text/xml was expected`],
         [hangUp, `${hangUp}/twiml gives no call to hold: the call document has no <Connect> with a <Stream>`],
         [refused, `${refused}/twiml answered with status 403; 200 was expected`]

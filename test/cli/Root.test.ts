@@ -47,7 +47,7 @@ describe("the command line", () => {
     [["call", "--barge-in", "8"], `--barge-in is "8": expected a duration such as 800ms, 1.5s or 2m`, "parley call"],
     [
       ["call", "--timeout", "soon"],
-      `--timeout is "soon": expected a duration such as 800ms, 1.5s or 2m`,
+      `--timeout is "soon": expected a duration such as 800ms, 1.5s or 2m, and 100ms at least`,
       "parley call"
     ],
     [["call", "--say"], "--say has no value: expected text", "parley call"],

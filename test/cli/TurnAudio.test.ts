@@ -66,6 +66,8 @@ describe("readWav", () => {
       }
       const { message } = yield* Effect.flip(readWav("/nowhere/turn.wav"))
       assert.strictEqual(message, "/nowhere/turn.wav cannot be said: there is no such file")
+      const directory = yield* Effect.flip(readWav(tmpdir()))
+      assert.strictEqual(directory.message, `${tmpdir()} cannot be said: it is no file that can be read`)
     }).pipe(Effect.provide(NodeFileSystem.layer))
   )
 })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Queue } from "effect"
+import { Effect, Fiber, Layer, Queue, Stream } from "effect"
 import {
   FetchHttpClient,
   HttpClient,
@@ -27,6 +27,7 @@ interface Seen {
 const phoneServer = Effect.gen(function* () {
   const webhooks = yield* Queue.unbounded<Seen>()
   const upgrades = yield* Queue.unbounded<Seen>()
+  const starts = yield* Queue.unbounded<unknown>()
   const voice = HttpRouter.add(
     "POST",
     "/voice",
@@ -46,13 +47,19 @@ const phoneServer = Effect.gen(function* () {
     Effect.gen(function* () {
       const request = yield* HttpServerRequest.HttpServerRequest
       Queue.offerUnsafe(upgrades, { headers: request.headers, body: "" })
-      const link = yield* SocketMediaLink.make(yield* request.upgrade)
+      const socket = yield* SocketMediaLink.make(yield* request.upgrade)
+      const link = {
+        ...socket,
+        inbound: Stream.tap(socket.inbound, (text) =>
+          text.includes('"start"') ? Queue.offer(starts, JSON.parse(text).start.customParameters) : Effect.void
+        )
+      }
       yield* parrot({ replyMs: 100, endpointMs: 40 })(link)
       return HttpServerResponse.empty()
     }).pipe(Effect.orDie)
   )
   const url = yield* serveEmulator(Layer.mergeAll(voice, media))
-  return { url, webhooks, upgrades }
+  return { url, webhooks, upgrades, starts }
 })
 
 /** A webhook that gives one answer to everything. */
@@ -67,13 +74,14 @@ const xml = (url: string): Response =>
 describe("httpCall", () => {
   it.live("places a call by the webhook, over a real socket, in real time", () =>
     Effect.gen(function* () {
-      const { upgrades, url, webhooks } = yield* phoneServer
+      const { starts, upgrades, url, webhooks } = yield* phoneServer
       const webhookUrl = new URL("/voice", url)
       const result = yield* httpCall({
         webhookUrl,
         from: "+15005550001",
         to: "+15005550002",
         fields: { CallerName: "A B&C" },
+        parameters: { watch: "true" },
         sign: (url, fields) => getExpectedTwilioSignature("12345", url, fields),
         allowInsecure: true,
         script: [listen(100), say({ audio: tone(60), text: "hi" }), listen(60), press("1", 20), hangUp]
@@ -85,6 +93,7 @@ describe("httpCall", () => {
       assert.strictEqual(result.playout.receivedBytes, 1600)
       assert.strictEqual(result.playout.playedBytes, 1600)
       assert.strictEqual(result.utterances[0]?.text, "hi")
+      assert.deepStrictEqual(yield* Queue.take(starts), { token: "once", watch: "true" })
 
       const webhook = yield* Queue.take(webhooks)
       const fields = Object.fromEntries(new URLSearchParams(webhook.body))

@@ -12,6 +12,20 @@ const endReasons = /** @type {Readonly<Record<string, string>>} */ ({
   "server stopped": "The server stopped"
 })
 
+/**
+ * What a stream that the server closed by itself means to the caller, by its close code: a few words, and what to do if
+ * there is something.
+ *
+ * @type {Readonly<Record<number, readonly [text: string, warning?: string]>>}
+ */
+const closings = {
+  1001: ["The server stopped"],
+  1006: ["The connection was lost", "The connection to the server was lost: call again when it is back."],
+  1008: ["Not let in", "The server did not let the call in: load the page again, with its token if it has one."],
+  1011: ["The call broke off", "Something went wrong on the server: its log says what."],
+  1013: ["All lines are busy", "The server has as many calls as it takes now: try again in a moment."]
+}
+
 /** How loud the agent is on the dial: speech has a small mean. */
 const AGENT_GAIN = 5
 
@@ -78,9 +92,10 @@ export class Call {
     return this.#stream?.counts
   }
 
-  hangUp() {
+  /** @param {string} [who] Whoever hangs up, as a sentence begins. */
+  hangUp(who = "You") {
     this.#stream?.stop()
-    this.#end("You hung up")
+    this.#end(`${who} hung up`)
   }
 
   /** @param {boolean} muted */
@@ -156,10 +171,7 @@ export class Call {
       onMedia: audio.play,
       onMark: audio.mark,
       onClear: audio.clear,
-      onClose: (opened) => {
-        if (!opened) onWarning("The call could not be connected: the server did not answer.")
-        this.#end(opened ? "The call is over" : "Not connected")
-      }
+      onClose: (opened, code) => this.#closed(opened, code)
     })
     this.#stream = stream
     if (!(await stream.opened) || this.phase !== "connecting") return false
@@ -168,6 +180,15 @@ export class Call {
     audio.start()
     this.#options.onChange()
     return true
+  }
+
+  /** The server closed the stream, or it was lost. @param {boolean} opened @param {number} code */
+  #closed(opened, code) {
+    if (this.phase === "ended") return
+    const [text, warning] = opened ? (closings[code] ?? ["The call is over"]) : ["Not connected"]
+    if (!opened) this.#options.onWarning("The call could not be connected: the server did not answer, or has no room.")
+    if (warning !== undefined) this.#options.onWarning(warning)
+    this.#end(text)
   }
 
   /** @param {boolean} playing @param {number} level */

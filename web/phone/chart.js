@@ -181,7 +181,7 @@ export const makeChart = (canvas, thresholds, state) => {
         pen.stroke()
         const word = kind === "key" ? `key ${text}` : text
         const end = line + 10 + pen.measureText(word).width
-        if (line < left || taken.some(([from, to]) => line < to && end > from)) continue
+        if (line < left || end > width - right || taken.some(([from, to]) => line < to && end > from)) continue
         taken.push([line, end])
         pen.fillStyle = strong ? colours.ink : colours.muted
         pen.fillText(word, line + 4, 8)

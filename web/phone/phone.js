@@ -183,10 +183,11 @@ const playSample = async () => {
       say: (name) => sampled.say(name)
     })
     // Whoever has placed the call for it hangs up after it.
-    if (current === undefined) sampled.hangUp()
+    if (current === undefined) sampled.hangUp("The sample caller")
   } catch (error) {
-    if (!(error instanceof SampleCallerError)) throw error
-    if (!run.signal.aborted) warn(error.message)
+    if (run.signal.aborted) return
+    const problem = error instanceof Error ? error.message : String(error)
+    warn(error instanceof SampleCallerError ? problem : `The sample caller could not go on: ${problem}.`)
   } finally {
     sampleRun = undefined
     sampleLine.hidden = true

@@ -84,7 +84,7 @@ export const runSampleCaller = async ({ agentBusy, agentSpeaks, answers, countKe
   const askToCount = async () => {
     if (countKey === null) return speak("count")
     answersBefore = answers()
-    onLine(`presses ${countKey}`)
+    onLine(`Presses ${countKey}`)
     press(countKey)
   }
 
