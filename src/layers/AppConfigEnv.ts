@@ -244,7 +244,9 @@ const readSettings = Effect.gen(function* () {
   // Without problems every name of the table has the value its own entry parsed.
   return toServices(values as VariableValues, {
     isTerminal: process.stdout.isTTY === true,
-    isProduction: process.env["NODE_ENV"] === "production",
+    isProduction:
+      (yield* Effect.mapError(provider.load(["NODE_ENV"]), (error) => new Config.ConfigError(error)))?.value ===
+      "production",
     personaIsSet
   })
 })

@@ -57,6 +57,7 @@ export const announce: Layer.Layer<never, never, HttpServer.HttpServer | AppConf
       if (format === "json") {
         const about = { url, port, persona: persona.id, provider, version, verified }
         yield* Effect.annotateLogs(Effect.logInfo("Listening"), about)
+        if (provider === "sandbox") yield* Effect.logWarning(sandboxNotice)
         return yield* verified ? Effect.void : Effect.logWarning(note)
       }
       const notes = provider === "sandbox" ? [sandboxNotice, note] : [note]

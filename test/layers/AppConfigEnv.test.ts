@@ -12,6 +12,7 @@ import { AppConfig } from "../../src/services/AppConfig.ts"
 import { Provider } from "../../src/services/Provider.ts"
 import { EdgeConfig } from "../../src/services/EdgeConfig.ts"
 import { FallbackConfig } from "../../src/services/FallbackConfig.ts"
+import { PhoneConfig } from "../../src/services/PhoneConfig.ts"
 import { LogConfig } from "../../src/services/LogConfig.ts"
 
 type Environment = Readonly<Record<string, string>>
@@ -22,7 +23,8 @@ const read = (env: Environment, layer = AppConfigEnv.layerFromProvider) =>
       app: Context.get(context, AppConfig),
       edge: Context.get(context, EdgeConfig),
       fallback: Context.get(context, FallbackConfig),
-      log: Context.get(context, LogConfig)
+      log: Context.get(context, LogConfig),
+      phone: Context.get(context, PhoneConfig)
     }))
   )
 
@@ -56,6 +58,26 @@ const inDirectory = <A, E, R>(prepare: (directory: string) => void, effect: Effe
 
 const inDirectoryWith = <A, E, R>(dotEnv: string, effect: Effect.Effect<A, E, R>) =>
   inDirectory((directory) => writeFileSync(join(directory, ".env"), dotEnv), effect)
+
+describe("the browser phone", () => {
+  it.effect.each<readonly [name: string, env: Environment, enabled: boolean]>([
+    ["is there where nothing is verified", {}, true],
+    [
+      "is not there where requests are verified",
+      { TWILIO_AUTH_TOKEN: "12345", PUBLIC_URL: "https://a.example" },
+      false
+    ],
+    ["is not there in production", { NODE_ENV: "production" }, false],
+    ["is there in production for who has its token", { NODE_ENV: "production", PHONE_TOKEN: "let-me-in" }, true],
+    ["is there in any other environment", { NODE_ENV: "development" }, true]
+  ])("%s", ([, env, enabled]) =>
+    Effect.gen(function* () {
+      const { phone } = yield* read({ ...key, ...env })
+      assert.strictEqual(phone.enabled, enabled)
+      assert.strictEqual(phone.token && Redacted.value(phone.token), env["PHONE_TOKEN"])
+    })
+  )
+})
 
 describe("AppConfigEnv", () => {
   it.effect("needs nothing but the key", () =>

@@ -17,6 +17,9 @@ export const chromiumPath: string | undefined = [
 export const noBrowser =
   "skipped: no browser was found; install Chromium (Debian: apt-get install chromium) or set CHROMIUM_PATH"
 
+/** How long a page may take to come to a state, in milliseconds: as long as a busy machine may need. */
+export const PATIENCE_MS = 120_000
+
 const quiet = [
   "--no-sandbox",
   "--disable-gpu",
@@ -75,6 +78,7 @@ export const openPage = (
       (context) => Effect.promise(() => context.close())
     )
     const page = yield* Effect.promise(() => context.newPage())
+    page.setDefaultTimeout(PATIENCE_MS)
     const complaints: Array<string> = []
     const sockets: Array<{ path: string; sent: Array<string>; received: Array<string> }> = []
     page.on("console", (message) => {

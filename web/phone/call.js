@@ -92,10 +92,10 @@ export class Call {
     return this.#stream?.counts
   }
 
-  /** @param {string} [who] Whoever hangs up, as a sentence begins. */
-  hangUp(who = "You") {
+  /** @param {string} [text] What is said about it, in a few words. */
+  hangUp(text = "You hung up") {
     this.#stream?.stop()
-    this.#end(`${who} hung up`)
+    this.#end(text)
   }
 
   /** @param {boolean} muted */

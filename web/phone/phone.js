@@ -183,7 +183,7 @@ const playSample = async () => {
       say: (name) => sampled.say(name)
     })
     // Whoever has placed the call for it hangs up after it.
-    if (current === undefined) sampled.hangUp("The sample caller")
+    if (current === undefined) sampled.hangUp("Call over")
   } catch (error) {
     if (run.signal.aborted) return
     const problem = error instanceof Error ? error.message : String(error)
