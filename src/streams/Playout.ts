@@ -174,7 +174,8 @@ export const makePlayout = Effect.fnUntraced(function* (wire: PlayoutWire, setti
 
   const sendMark = (name: string) =>
     Effect.suspend(() => {
-      dueMs.set(name, lineEndsMs)
+      // With nothing left to be played it comes back at once, which says nothing about the way.
+      dueMs.set(name, Math.max(lineEndsMs, nowMs()))
       return wire.mark(name)
     })
 

@@ -421,6 +421,85 @@ describe("stopping a reply", () => {
       assert.strictEqual((yield* playout.stop(1)).playedMs, 1760)
     })
   )
+
+  it.effect("takes no mark for late that was sent when there was nothing left to be played", () =>
+    Effect.gen(function* () {
+      const { playout, sent } = yield* setup
+      const first = yield* playout.begin(1)
+      yield* playout.release(1)
+      const filler = Stream.fromIterable(audioOf([FILLER, 1000]))
+      const comesToNothing = Stream.drain(Stream.fromEffect(Effect.sleep("5 seconds")))
+      yield* Effect.forkChild(first.play(Stream.concat(filler, comesToNothing), quietly))
+      yield* settle
+      yield* TestClock.adjust("5 seconds")
+      yield* settle
+      assert.deepStrictEqual(marksOf(sent), ["1:end"])
+      yield* playout.marked("1:end")
+      yield* settle
+      yield* playout.stop(1)
+
+      const second = yield* playout.begin(2)
+      yield* playout.release(2)
+      yield* Effect.forkChild(second.play(Stream.fromIterable(audioOf([0, 4000])), quietly))
+      yield* settle
+      yield* TestClock.adjust("2 seconds")
+      yield* settle
+      assert.strictEqual((yield* playout.stop(2)).playedMs, 2000)
+    })
+  )
+})
+
+describe("what is known of a reply", () => {
+  const played = (pieces: ReadonlyArray<ReplyAudio>, ...texts: ReadonlyArray<string>) =>
+    Effect.gen(function* () {
+      const { playout } = yield* setup
+      const track = yield* playout.begin(1)
+      texts.forEach((text, index) => track.sentence(index, text))
+      yield* playout.release(1)
+      yield* Effect.forkChild(track.play(Stream.fromIterable(pieces), quietly))
+      yield* settle
+      yield* TestClock.adjust("20 seconds")
+      yield* settle
+      return { playout, track, heard: yield* playout.stop(1) }
+    })
+  const brokeOff = (sentence: number, how: "surely" | "perhaps"): ReplyAudio => ({
+    sentence,
+    mulaw: new Uint8Array(0),
+    brokeOff: how
+  })
+  // At the usual pace a second each.
+  const texts = ["One two three.", "Four five six."]
+
+  it.effect("is what there was of a sentence that broke off", () =>
+    Effect.gen(function* () {
+      const pieces = [...audioOf([0, 600]), brokeOff(0, "surely"), ...audioOf([1, 1000])]
+      const { heard } = yield* played(pieces, ...texts)
+      assert.strictEqual(heard.text, "One two Four five six.")
+      const last = yield* played([...audioOf([0, 1000], [1, 700]), brokeOff(1, "surely")], ...texts)
+      assert.strictEqual(last.heard.text, "One two three. Four five")
+    })
+  )
+
+  it.effect("is all of a sentence that another voice said again", () =>
+    Effect.gen(function* () {
+      const pieces = [...audioOf([0, 200]), brokeOff(0, "surely"), ...audioOf([0, 1000], [1, 1000])]
+      const { heard } = yield* played(pieces, ...texts)
+      assert.strictEqual(heard.text, "One two three. Four five six.")
+    })
+  )
+
+  it.effect("is reckoned at the pace of this voice, as its whole sentences tell it", () =>
+    Effect.gen(function* () {
+      const slow = Array.from({ length: 6 }, (_, n) => [n, 3000] as const)
+      const { track } = yield* played(
+        audioOf(...slow, [6, 900], [7, 1000]),
+        ...slow.map(() => texts[0] ?? ""),
+        "One two three."
+      )
+      assert.isTrue(track.mayBeWhole(0))
+      assert.isFalse(track.mayBeWhole(6))
+    })
+  )
 })
 
 it.effect("keeps synthesis waiting when too much audio is waiting already", () =>

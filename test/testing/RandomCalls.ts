@@ -1,7 +1,7 @@
 /** Calls that are made up, and what must hold in each of them: a property over seeds for test files to share among cores. */
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { checkCall, hearsEverything, invariants, type Limits } from "../../src/testing/Invariants.ts"
+import { checkCall, defaultLimits, hearsEverything, invariants, type Limits } from "../../src/testing/Invariants.ts"
 import { type RandomCall, randomCall } from "../../src/testing/RandomScripts.ts"
 import { simulate } from "../../src/testing/Simulation.ts"
 import { renderTimeline } from "../../src/testing/TimelineText.ts"
@@ -12,8 +12,11 @@ const BATCH = 10
 /** One call in this many is held twice. */
 const AGAIN_EVERY = 20
 
-/** What a call that nothing is wrong with keeps to. */
-const wellLimits: Partial<Limits> = { silenceMs: 4000 }
+/** What a call keeps to: one that nothing is wrong with answers soon; a caller who is held back on the line is noticed late. */
+const limitsFor = ({ options, recognisable }: RandomCall): Partial<Limits> => ({
+  ...(recognisable ? { silenceMs: 4000 } : {}),
+  reactionMs: defaultLimits.reactionMs + (options.impairments?.bursts?.holdMs ?? 0)
+})
 
 const checksFor = ({ about, recognisable }: RandomCall) =>
   recognisable && !about.includes("agrees") ? { ...invariants, hearsEverything } : invariants
@@ -23,8 +26,7 @@ const problemsOf = (seed: number): Effect.Effect<ReadonlyArray<string>> =>
   Effect.gen(function* () {
     const call = randomCall(seed)
     const report = yield* simulate(call.options)
-    const limits = call.recognisable ? wellLimits : {}
-    const problems = checkCall(report, checksFor(call), limits).map(
+    const problems = checkCall(report, checksFor(call), limitsFor(call)).map(
       ({ invariant, message }) => `${invariant}: ${message}`
     )
     if (seed % AGAIN_EVERY !== 0) return problems
