@@ -5,7 +5,7 @@
 import { holdRealCalls } from "./soak/RealCalls.ts"
 import { holdVirtualCalls } from "./soak/VirtualCalls.ts"
 
-const [virtual = 5000, waves = 7, seed = 1] = process.argv.slice(2).map(Number)
+const [virtual = 5000, waves = 8, seed = 1] = process.argv.slice(2).map(Number)
 if (![virtual, waves, seed].every((number) => Number.isSafeInteger(number) && number >= 0)) {
   console.error("usage: soak [virtual calls] [waves of 50 real calls] [seed]; whole numbers were expected")
   process.exit(2)

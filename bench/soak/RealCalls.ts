@@ -1,11 +1,10 @@
 /** Calls on real sockets, many at a time: the whole program in this process, as `main.ts` runs it, with what is left of it after each wave. The callers have a process of their own. */
-import { ConfigProvider, Context, Effect, Layer, Metric, Queue } from "effect"
+import { Effect, Metric, Queue } from "effect"
 import { type ChildProcess, fork } from "node:child_process"
 import { tmpdir } from "node:os"
 import { fileURLToPath } from "node:url"
-import * as Main from "../../src/layers/Main.ts"
-import { CallRegistry } from "../../src/services/CallRegistry.ts"
-import { freePort, signedEnv } from "../../test/support/httpServer.ts"
+import { signedEnv } from "../../test/support/httpServer.ts"
+import { startProgram } from "../../test/support/program.ts"
 import {
   type Alive,
   heapBytes,
@@ -20,7 +19,7 @@ import {
 import { type FromCallers, type HeldCall, type Wave } from "./Waves.ts"
 
 /** Waves at the beginning that say more of the compiler than of calls. */
-const WARM_UP = 2
+const WARM_UP = 3
 
 /** Bytes a call may seem to add: what is remembered of it on purpose (a used token, a number in a metric), and noise. */
 const FLAT_BYTES = 4000
@@ -49,27 +48,14 @@ const startCallers = Effect.gen(function* () {
   }
 })
 
-/** The program with the callers' emulators for its provider. */
-const programFor = (origin: string, port: number) =>
-  Main.layer.pipe(
-    Layer.provide(
-      ConfigProvider.layer(
-        ConfigProvider.fromEnv({
-          env: {
-            ...signedEnv,
-            TOGETHER_API_KEY: "soak",
-            TOGETHER_BASE_URL: new URL("/v1", origin).href,
-            HOST: "127.0.0.1",
-            PORT: String(port),
-            // How busy the callers make this machine says nothing about the server.
-            MAX_LAG_MS: "0",
-            LOG_LEVEL: "error",
-            LOG_FORMAT: "json"
-          }
-        })
-      )
-    )
-  )
+/** What the program is told: the callers' emulators are its provider. */
+const envFor = (origin: string): Readonly<Record<string, string>> => ({
+  ...signedEnv,
+  TOGETHER_API_KEY: "soak",
+  TOGETHER_BASE_URL: new URL("/v1", origin).href,
+  LOG_LEVEL: "error",
+  LOG_FORMAT: "json"
+})
 
 const tally = (calls: ReadonlyArray<HeldCall>): string => {
   const counts = new Map<string, number>()
@@ -85,10 +71,7 @@ const compare = (what: string, alive: Alive, expected: Alive): ReadonlyArray<str
 const soak = (waves: number, atATime: number, leftovers: Leftovers, problems: Array<string>) =>
   Effect.gen(function* () {
     const callers = yield* startCallers
-    const port = yield* freePort
-    const host = `127.0.0.1:${port}`
-    const context = yield* Layer.build(programFor(callers.origin, port))
-    const registry = Context.get(context, CallRegistry)
+    const { host, registry } = yield* startProgram(envFor(callers.origin))
 
     const idleAtFirst = leftovers.alive()
     // What is loaded, opened and compiled for the first call is not left over from it.

@@ -1,7 +1,7 @@
 /** The HTTP server of the process: webhook, health and media stream on one port. Owns listening and routes, not calls. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Effect, Layer } from "effect"
-import { HttpRouter } from "effect/http"
+import { HttpRouter, UrlParams } from "effect/http"
 import { createServer } from "node:http"
 import { MAX_FRAME_BYTES } from "../schema/Twilio.ts"
 import { AppConfig } from "../services/AppConfig.ts"
@@ -40,6 +40,9 @@ const listen = Layer.unwrap(
   )
 )
 
+/** Queries hold tokens and phone numbers: whoever traces requests is given their names, and none of their values. */
+const privateQueries = Layer.succeed(UrlParams.CurrentRedactedNames, [/.*/])
+
 /**
  * Serves all routes, and `more` if there are any; every call is handed to `run`, which ends when the call does and is
  * interrupted to hang up.
@@ -51,4 +54,4 @@ export const serverLayer = <R, E = never, R2 = never>(
   HttpRouter.serve(Layer.mergeAll(twimlRoutes, healthRoutes, mediaStreamRoute(run), more, unknownPaths), {
     disableListenLog: true,
     routerConfig: { ignoreTrailingSlash: true }
-  }).pipe(Layer.provideMerge(listen))
+  }).pipe(Layer.provideMerge(listen), Layer.provide(privateQueries))

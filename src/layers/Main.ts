@@ -13,6 +13,7 @@ import * as EndpointingByWords from "./EndpointingByWords.ts"
 import * as KeptSpeechMemory from "./KeptSpeechMemory.ts"
 import * as Providers from "./Providers.ts"
 import * as Sandbox from "./Sandbox.ts"
+import * as SandboxTextToSpeech from "./SandboxTextToSpeech.ts"
 import { serverWith } from "./Server.ts"
 import * as SileroVoiceActivity from "./SileroVoiceActivity.ts"
 
@@ -27,6 +28,13 @@ const together = Providers.layer.pipe(Layer.provide([NodeWS.layerWebSocketConstr
 /** Recognition, language model and voice, from whom the configuration says. */
 const provided = Layer.unwrap(Effect.map(Provider, (provider) => (provider === "sandbox" ? Sandbox.layer : together)))
 
+/** What is always said the same way; where a service has the voice, the built-in one stands in for it. */
+const kept = Layer.unwrap(
+  Effect.map(Provider, (provider) =>
+    KeptSpeechMemory.layerWith(provider === "sandbox" ? {} : { standIn: SandboxTextToSpeech.layer })
+  )
+)
+
 /** Calls are told to the log, and to whoever follows one on the page. */
 const observer = Layer.effect(
   CallObserver,
@@ -38,7 +46,7 @@ const services = Layer.mergeAll(
   SileroVoiceActivity.layer,
   endpointing,
   provided,
-  Layer.provide(KeptSpeechMemory.layer, provided),
+  Layer.provide(kept, provided),
   observer
 )
 

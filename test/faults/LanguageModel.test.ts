@@ -65,6 +65,12 @@ describe("the language model", () => {
     ),
     row("fails (500)", () => refusal(500), apology, failed(/status 500/)),
     row("is not available (503)", () => refusal(503), apology, failed(/status 503/)),
+    row(
+      "is slow to begin",
+      () => Effect.delay(Effect.succeed(response([words(answers[0]), finish, done])), "3 seconds"),
+      [`${phrases.filler} ${answers[0]}`, answers[1]],
+      undefined
+    ),
     row("accepts and says nothing", () => Effect.never, fillerAndApology, failed(/no answer within 5 s/)),
     row(
       "stalls in the middle",

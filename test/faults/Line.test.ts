@@ -1,5 +1,10 @@
 /** What becomes of a call when the line, the carrier or the voice detector fails. */
 import { assert, describe } from "@effect/vitest"
+import { Effect, Pull, Stream } from "effect"
+import { Socket } from "effect/socket"
+import * as SocketMediaLink from "../../src/layers/SocketMediaLink.ts"
+import { type MediaLink } from "../../src/services/MediaLink.ts"
+import { runCall } from "../../src/streams/Call.ts"
 import { hangUp, listen, pause, reset, say, sendRaw, waitUntilAgentSpeaks } from "../../src/testing/CallerScript.ts"
 import { spoken } from "../../src/testing/WordSound.ts"
 import { answers, type FaultRow, faultTests, questions } from "../support/FaultCall.ts"
@@ -13,6 +18,31 @@ const ended = (reason: string): Pick<FaultRow, "also"> => ({
       [reason]
     )
 })
+
+/** Characters after which the carrier reads no more: the greeting and some of an answer. */
+const READ_CHARACTERS = 60_000
+
+/** The product's link over a socket whose peer stops reading, and goes on speaking. */
+const holdUnread = (link: MediaLink) =>
+  Effect.gen(function* () {
+    let sent = 0
+    const lost = new Socket.SocketError({ reason: new Socket.SocketCloseError({ code: 1006 }) })
+    const socket = Socket.make({
+      reader: Effect.map(Stream.toPull(link.inbound), (pull) => ({
+        pull: Pull.catchDone(pull, () => Effect.fail(lost)),
+        upgrade: Socket.SocketUpgradeError.unsupported
+      })),
+      writer: Effect.succeed({
+        write: (frame) => {
+          if (Socket.isCloseEvent(frame)) return link.close(frame.reason ?? "")
+          sent += frame.length
+          return sent <= READ_CHARACTERS ? link.send(String(frame)) : Effect.void
+        },
+        writeAll: () => Effect.die("frames are sent one at a time")
+      })
+    })
+    yield* runCall(yield* SocketMediaLink.make(socket, () => Math.max(0, sent - READ_CHARACTERS)))
+  }).pipe(Effect.scoped, Effect.orDie)
 
 const secondStart = JSON.stringify({
   event: "start",
@@ -71,6 +101,17 @@ describe("the line", () => {
       logs: [],
       except: { speaksTheProtocol: "it is the caller who breaks it" },
       also: ({ events }) => assert.deepInclude(events.at(-1), { _tag: "Ended", malformedFrames: 4 })
+    },
+    {
+      fault: "is not read any more by the carrier",
+      call: {
+        script: [listen(), say(spoken(questions[0])), waitUntilAgentSpeaks(), pause(30_000), hangUp],
+        services: { languageModel: { replies: [`${long} ${long} ${long} ${long}`] } },
+        run: holdUnread
+      },
+      hears: [],
+      logs: [/^media stream closed: the peer has not read 65536 bytes/],
+      ...ended("connection lost")
     },
     { fault: "loses every mark", call: { impairments: { marks: { lossRate: 1 } } }, hears: fine, logs: [] },
     { fault: "returns marks late", call: { impairments: { marks: { delayMs: 800 } } }, hears: fine, logs: [] },

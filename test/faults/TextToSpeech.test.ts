@@ -50,6 +50,12 @@ describe("the voice", () => {
     ]),
     row("never opens the connection", { dialled: () => {} }, afterWaiting, [lost, silent]),
     row("accepts and says nothing", { spoken: () => {} }, afterWaiting, [silent]),
+    {
+      fault: "is slow to begin",
+      call: { services: { languageModel: { replies: answers }, textToSpeech: { firstByteMs: 3000 } } },
+      hears: answers.map((answer) => `${phrases.filler} ${answer}`),
+      logs: []
+    },
     row(
       "stalls in the middle of a sentence",
       { spoken: (said) => (said.number === 0 ? said.audio(said.pcm.subarray(0, 24_000)) : speak(said)) },

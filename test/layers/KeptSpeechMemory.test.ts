@@ -85,3 +85,63 @@ it.effect("asks a voice that is away again, later and later, and does not keep a
     assert.isDefined(kept.find(persona.greeting))
   }).pipe(Effect.provide(KeptSpeechMemory.layer.pipe(Layer.provide([layer, config]))), Effect.provide(quiet))
 })
+
+const standIn = (said: Array<string>) =>
+  Layer.succeed(TextToSpeech, {
+    open: Effect.succeed({
+      speak: <E, R>(sentences: Stream.Stream<string, E, R>) =>
+        Stream.map(sentences, (text) => {
+          said.push(text)
+          return { sentence: 0, samples: new Int16Array(4800).fill(1000), sampleRate: 24000 }
+        })
+    })
+  })
+
+it.effect("has them in another voice at once when its own is away, and in its own when that is back", () => {
+  const { layer } = voice(1)
+  const said: Array<string> = []
+  return Effect.gen(function* () {
+    const kept = yield* KeptSpeech
+    yield* settle
+    const lengthOf = (text: string): number => kept.find(text)?.length ?? 0
+    const instead = lengthOf(defaultPhrases.noAnswer)
+    assert.isAbove(instead, 0)
+    for (const phrase of Object.values(defaultPhrases)) assert.isDefined(kept.find(phrase), phrase)
+    yield* TestClock.adjust("1 second")
+    yield* settle
+    assert.strictEqual(lengthOf(defaultPhrases.noAnswer), instead / 2)
+  }).pipe(
+    Effect.provide(
+      KeptSpeechMemory.layerWith({ standIn: standIn(said) }).pipe(Layer.provide([layer, config]), Layer.provide(quiet))
+    )
+  )
+})
+
+it.effect("has them in another voice within a second when its own says nothing at all", () => {
+  const silent = Layer.succeed(TextToSpeech, { open: Effect.succeed({ speak: () => Stream.never }) })
+  const said: Array<string> = []
+  return Effect.gen(function* () {
+    const kept = yield* KeptSpeech
+    yield* settle
+    assert.isUndefined(kept.find(persona.greeting))
+    yield* TestClock.adjust("1 second")
+    yield* settle
+    assert.isDefined(kept.find(persona.greeting))
+    assert.isDefined(kept.find(defaultPhrases.noAnswer))
+  }).pipe(
+    Effect.provide(
+      KeptSpeechMemory.layerWith({ standIn: standIn(said) }).pipe(Layer.provide([silent, config]), Layer.provide(quiet))
+    )
+  )
+})
+
+it.effect("asks nobody else while its own voice works", () => {
+  const { layer } = voice(0)
+  const said: Array<string> = []
+  return Effect.gen(function* () {
+    yield* settle
+    yield* TestClock.adjust("10 seconds")
+    yield* settle
+    assert.deepStrictEqual(said, [])
+  }).pipe(Effect.provide(KeptSpeechMemory.layerWith({ standIn: standIn(said) }).pipe(Layer.provide([layer, config]))))
+})
