@@ -8,7 +8,7 @@ import { CallObserver } from "../../src/services/CallObserver.ts"
 import { type MediaLink } from "../../src/services/MediaLink.ts"
 import { VoiceActivity } from "../../src/services/VoiceActivity.ts"
 import { runCall } from "../../src/streams/Call.ts"
-import { defaultEndpointingSettings, type EndpointingSettings } from "../../src/streams/Endpointing.ts"
+import { endpointingOf } from "../../src/streams/Endpointing.ts"
 import { decodeMulawBase64, encodeMulaw } from "../../src/streams/Mulaw.ts"
 import { connectTo } from "../../src/testing/CarrierConnection.ts"
 import { type GroundTruth, type GroundTruthState, makeGroundTruth } from "../../src/testing/GroundTruth.ts"
@@ -23,11 +23,7 @@ import { tutorial } from "./Tutorial.ts"
 /** Who answers the phone. */
 export type Agent =
   | { readonly _tag: "Tutorial"; readonly silenceMs?: number }
-  | {
-      readonly _tag: "Ours"
-      readonly turns?: Partial<TurnSettings>
-      readonly endpointing?: Partial<EndpointingSettings>
-    }
+  | { readonly _tag: "Ours"; readonly turns?: Partial<TurnSettings> }
 
 /** A call that was held. */
 export interface HeldCall {
@@ -91,11 +87,7 @@ const hold = (
       Layer.succeed(CallObserver, {
         open: () => Effect.succeed((event) => Effect.sync(() => void (event._tag === "Voice" || events.push(event))))
       }),
-      EndpointingByWords.layer({
-        ...defaultEndpointingSettings,
-        baseMs: turns.silenceDurationMs,
-        ...(agent._tag === "Ours" ? agent.endpointing : undefined)
-      }),
+      EndpointingByWords.layer(endpointingOf(turns)),
       standingStill(vad),
       standIn(plan, truth, () => latest, recordings.agent)
     )

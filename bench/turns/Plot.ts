@@ -4,7 +4,7 @@ import { type SweepPoint } from "./Sweep.ts"
 const WIDTH = 760
 const HEIGHT = 460
 const LEFT = 70
-const RIGHT = 30
+const RIGHT = 50
 const TOP = 50
 const BOTTOM = 60
 
@@ -12,6 +12,16 @@ const colours = ["#b4442f", "#1f6f8b", "#7a9a3a"]
 
 const text = (x: number, y: number, content: string, more = ""): string =>
   `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" ${more}>${content}</text>`
+
+interface Box {
+  readonly left: number
+  readonly right: number
+  readonly top: number
+  readonly bottom: number
+}
+
+const overlaps = (one: Box, other: Box): boolean =>
+  one.left < other.right && other.left < one.right && one.top < other.bottom && other.top < one.bottom
 
 const steps = (until: number, by: number): ReadonlyArray<number> =>
   Array.from({ length: Math.floor(until / by) + 1 }, (_, n) => n * by)
@@ -37,24 +47,28 @@ export const plot = (points: ReadonlyArray<SweepPoint>): string => {
     )
   ]
 
+  const taken: Array<Box> = []
+  /** A label beside a point, left out where another one is already: the values are in the table. */
+  const label = ({ cutOff, label, medianMs }: SweepPoint, side: "left" | "right", colour: string): string => {
+    const width = 7 * label.length
+    const at = { x: x(medianMs) + (side === "left" ? -8 - width : 8), y: y(cutOff) + (side === "left" ? 14 : -8) }
+    const box = { left: at.x, right: at.x + width, top: at.y - 11, bottom: at.y }
+    if (box.right > WIDTH || taken.some((other) => overlaps(box, other))) return ""
+    taken.push(box)
+    return text(at.x, at.y, label, `fill="${colour}" font-size="11"`)
+  }
+
   const lines = series.map((name, index) => {
-    const colour = colours[index % colours.length]
+    const colour = colours[index % colours.length] ?? "#000"
     const own = points.filter((point) => point.series === name)
     const path = own.map(({ cutOff, medianMs }) => `${x(medianMs).toFixed(1)},${y(cutOff).toFixed(1)}`).join(" ")
-    const above = index !== 1
-    const dots = own.map(
-      ({ cutOff, isDefault, label, medianMs }) =>
-        `<circle cx="${x(medianMs).toFixed(1)}" cy="${y(cutOff).toFixed(1)}" r="4" fill="${colour}"/>` +
-        (isDefault
-          ? `<circle cx="${x(medianMs).toFixed(1)}" cy="${y(cutOff).toFixed(1)}" r="8" fill="none" stroke="${colour}"/>`
-          : "") +
-        text(
-          x(medianMs) + (above ? 8 : -8),
-          y(cutOff) + (above ? -8 : 16),
-          label,
-          `text-anchor="${above ? "start" : "end"}" fill="${colour}" font-size="11"`
-        )
-    )
+    const dots = own
+      .toSorted((a, b) => Number(b.isDefault) - Number(a.isDefault))
+      .map((point) => {
+        const centre = `cx="${x(point.medianMs).toFixed(1)}" cy="${y(point.cutOff).toFixed(1)}"`
+        const ring = point.isDefault ? `<circle ${centre} r="8" fill="none" stroke="${colour}"/>` : ""
+        return `<circle ${centre} r="4" fill="${colour}"/>${ring}${label(point, index === 1 ? "left" : "right", colour)}`
+      })
     const key = TOP + 20 + 20 * index
     return [
       `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="2"/>`,

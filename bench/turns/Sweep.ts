@@ -38,11 +38,11 @@ const fixed = [200, 300, 400, 500, 700, 900, 1200, 1500].map((silenceMs): Settin
   agent: { _tag: "Tutorial", silenceMs }
 }))
 
-const byEagerness = [1, 0.75, 0.5, 0.25, 0].map((eagerness): Setting => ({
+const byEagerness = [1, 0.75, 0.5, 0.25, 0].map((endpointEagerness): Setting => ({
   series: "ENDPOINT_EAGERNESS",
-  label: `${eagerness}`,
-  isDefault: eagerness === 0.5,
-  agent: { _tag: "Ours", endpointing: { eagerness } }
+  label: `${endpointEagerness}`,
+  isDefault: endpointEagerness === 0.5,
+  agent: { _tag: "Ours", turns: { endpointEagerness } }
 }))
 
 const byBase = [200, 300, 500, 700, 900, 1200, 1500].map((silenceDurationMs): Setting => ({

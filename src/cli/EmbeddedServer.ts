@@ -29,7 +29,6 @@ import { KeptSpeech } from "../services/KeptSpeech.ts"
 import { Provider } from "../services/Provider.ts"
 import { CallObserver } from "../services/CallObserver.ts"
 import { runCall } from "../streams/Call.ts"
-import { defaultEndpointingSettings } from "../streams/Endpointing.ts"
 import { CallError } from "./CallError.ts"
 import { readEvent, type TranscriptEvent } from "./Transcript.ts"
 
@@ -73,12 +72,6 @@ const together = Layer.mergeAll(
 
 const provided = Layer.unwrap(Effect.map(Provider, (provider) => (provider === "sandbox" ? Sandbox.layer : together)))
 
-const endpointing = Layer.unwrap(
-  Effect.map(AppConfig, ({ turns }) =>
-    EndpointingByWords.layer({ ...defaultEndpointingSettings, baseMs: turns.silenceDurationMs })
-  )
-)
-
 /** How long the greeting may take to be made before the call is placed all the same. */
 const GREETING_DEADLINE = "3 seconds"
 
@@ -97,7 +90,7 @@ const greetingKept = Layer.effectDiscard(
 /** What a call stands on, but for who watches it. */
 const services = Layer.mergeAll(
   SileroVoiceActivity.layer,
-  endpointing,
+  EndpointingByWords.layerConfigured,
   provided,
   Layer.provideMerge(greetingKept, Layer.provide(KeptSpeechMemory.layer, provided))
 )

@@ -13,7 +13,7 @@ import {
   SchemaIssue,
   Redacted
 } from "effect"
-import { type BargeInProfile, defaultTurnSettings, type TurnSettings } from "../schema/TurnSettings.ts"
+import { type BargeInProfile, type TurnSettings } from "../schema/TurnSettings.ts"
 import { type EdgeSettings } from "../schema/EdgeSettings.ts"
 import { type Variable, type VariableName, variables, type VariableValues } from "../schema/Variables.ts"
 import { AppConfig } from "../services/AppConfig.ts"
@@ -85,6 +85,11 @@ const crossCheck = (values: Partial<VariableValues>): ReadonlyArray<Problem> => 
     wrong("SPEECH_END_PROB", `is ${end}: expected a number below SPEECH_START_PROB, which is ${start}`)
   }
 
+  const { ENDPOINT_MAX_MS: longest, ENDPOINT_MIN_MS: shortest } = values
+  if (shortest !== undefined && longest !== undefined && longest < shortest) {
+    wrong("ENDPOINT_MAX_MS", `is ${longest}: expected a number not below ENDPOINT_MIN_MS, which is ${shortest}`)
+  }
+
   const known = (name: VariableName): boolean => Object.hasOwn(values, name)
   if (values.PROVIDER === "together" && known("TOGETHER_API_KEY") && values.TOGETHER_API_KEY === undefined) {
     wrong("TOGETHER_API_KEY", `is not set: expected ${variables.TOGETHER_API_KEY.expected}, as PROVIDER is together`)
@@ -134,7 +139,7 @@ const edgeSettings = (values: VariableValues): EdgeSettings => {
 const hostOf = (values: VariableValues): string =>
   values.HOST ?? (values.TWILIO_AUTH_TOKEN === undefined && !values.ALLOW_UNSIGNED ? "127.0.0.1" : "0.0.0.0")
 
-/** The agent is interrupted by the same rules in all its states, but in thought: nothing is heard then that could be an echo. */
+/** The agent is interrupted by the same rules in all its states unless it is said otherwise, but in thought: nothing is heard then that could be an echo. */
 const turnSettings = (values: VariableValues): TurnSettings => {
   const bargeIn: BargeInProfile = {
     prob: values.BARGE_IN_PROB_THRESHOLD,
@@ -145,8 +150,16 @@ const turnSettings = (values: VariableValues): TurnSettings => {
     speechStartProb: values.SPEECH_START_PROB,
     speechEndProb: values.SPEECH_END_PROB,
     silenceDurationMs: values.SILENCE_DURATION_MS,
+    endpointMinMs: values.ENDPOINT_MIN_MS,
+    endpointMaxMs: values.ENDPOINT_MAX_MS,
+    endpointEagerness: values.ENDPOINT_EAGERNESS,
     minSpeechMs: values.MIN_SPEECH_MS,
-    bargeIn: { ...defaultTurnSettings.bargeIn, greeting: bargeIn, tool: bargeIn, speaking: bargeIn },
+    bargeIn: {
+      greeting: values.BARGE_IN_GREETING ?? bargeIn,
+      thinking: values.BARGE_IN_THINKING,
+      tool: values.BARGE_IN_TOOL ?? bargeIn,
+      speaking: bargeIn
+    },
     uninterruptible: values.UNINTERRUPTIBLE,
     bargeInResumeMs: values.BARGE_IN_RESUME_MS,
     preRollMs: values.PRE_ROLL_MS,

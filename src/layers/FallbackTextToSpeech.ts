@@ -64,6 +64,10 @@ const openSession = Effect.fnUntraced(function* (
     return undefined
   })
 
+  // Connected while the greeting is being said.
+  const first = yield* choose(0)
+  if (first !== undefined) yield* sessionOf(first.index, first.candidate)
+
   /** One voice: what it says of the sentences from its turn on. */
   const attempt = (
     candidate: TextToSpeechCandidate,

@@ -1,29 +1,34 @@
 /** The graph of the program: the server, calls on it, and what they stand on. Owns no behaviour. */
 import * as NodeWS from "@effect/platform-node/NodeWS"
 import { Effect, Layer } from "effect"
-import { FetchHttpClient } from "effect/http"
-import { AppConfig } from "../services/AppConfig.ts"
 import { CallFeed } from "../services/CallFeed.ts"
 import { CallObserver } from "../services/CallObserver.ts"
+import { EdgeConfig } from "../services/EdgeConfig.ts"
 import { Provider } from "../services/Provider.ts"
 import { runCall } from "../streams/Call.ts"
-import { defaultEndpointingSettings } from "../streams/Endpointing.ts"
 import * as CallLog from "./CallLog.ts"
 import * as EndpointingByWords from "./EndpointingByWords.ts"
+import * as KeptHttpClient from "./KeptHttpClient.ts"
 import * as KeptSpeechMemory from "./KeptSpeechMemory.ts"
 import * as Providers from "./Providers.ts"
+import * as ReadySockets from "./ReadySockets.ts"
 import * as Sandbox from "./Sandbox.ts"
 import * as SandboxTextToSpeech from "./SandboxTextToSpeech.ts"
 import { serverWith } from "./Server.ts"
 import * as SileroVoiceActivity from "./SileroVoiceActivity.ts"
+import * as TogetherPrewarm from "./TogetherPrewarm.ts"
 
-const endpointing = Layer.unwrap(
-  Effect.map(AppConfig, ({ turns }) =>
-    EndpointingByWords.layer({ ...defaultEndpointingSettings, baseMs: turns.silenceDurationMs })
-  )
+/** Sockets that are open before anybody answers: never more than calls may be. */
+const sockets = Layer.unwrap(
+  Effect.map(EdgeConfig, ({ maxCalls }) => ReadySockets.layer({ limit: Math.min(maxCalls, MAX_READY) }))
+).pipe(Layer.provide(NodeWS.layerWebSocketConstructor))
+
+const together = Layer.merge(Providers.layer, TogetherPrewarm.layer).pipe(
+  Layer.provide([sockets, KeptHttpClient.layer])
 )
 
-const together = Providers.layer.pipe(Layer.provide([NodeWS.layerWebSocketConstructor, FetchHttpClient.layer]))
+/** Phones that ring at the same time, of which there are few even on a busy line. */
+const MAX_READY = 16
 
 /** Recognition, language model and voice, from whom the configuration says. */
 const provided = Layer.unwrap(Effect.map(Provider, (provider) => (provider === "sandbox" ? Sandbox.layer : together)))
@@ -44,7 +49,7 @@ const observer = Layer.effect(
 /** What a call stands on; voice activity and the end of turns are always judged here. */
 const services = Layer.mergeAll(
   SileroVoiceActivity.layer,
-  endpointing,
+  EndpointingByWords.layerConfigured,
   provided,
   Layer.provide(kept, provided),
   observer

@@ -2,6 +2,7 @@
 import { Effect, Layer } from "effect"
 import { type AppConfig } from "../services/AppConfig.ts"
 import { type CallFeed } from "../services/CallFeed.ts"
+import { type EdgeConfig } from "../services/EdgeConfig.ts"
 import { type MediaLink } from "../services/MediaLink.ts"
 import { PhoneConfig } from "../services/PhoneConfig.ts"
 import { Provider } from "../services/Provider.ts"
@@ -36,7 +37,7 @@ const feed = Layer.unwrap(Effect.map(PhoneConfig, (access) => CallFeedLive.layer
  */
 export const serverWith = <R, E>(
   run: (link: MediaLink) => Effect.Effect<void, never, R | AppConfig>,
-  services: Layer.Layer<R, E, AppConfig | CallFeed>
+  services: Layer.Layer<R, E, AppConfig | CallFeed | EdgeConfig>
 ) =>
   announce.pipe(
     Layer.provide(serverLayer(run, phone)),

@@ -50,7 +50,7 @@ export const make = Effect.fnUntraced(function* (
   options: TogetherOptions
 ): Effect.fn.Return<LanguageModel.LanguageModel, never, HttpClient.HttpClient> {
   const client = HttpClient.withScope(yield* HttpClient.HttpClient)
-  const endpoint = { model: options.model, url: completionsUrl(options.baseUrl) }
+  const endpoint = { model: options.model, url: urlBelow(options.baseUrl, "/chat/completions") }
   const defaults = {
     model: options.model,
     temperature: options.temperature ?? 0.2,
@@ -113,11 +113,26 @@ export const layer: Layer.Layer<LanguageModel.LanguageModel, never, AppConfig | 
   )
 )
 
-const completionsUrl = (baseUrl: URL): string => {
+const urlBelow = (baseUrl: URL, path: string): string => {
   const url = new URL(baseUrl)
-  url.pathname = `${url.pathname.replace(/\/+$/, "")}/chat/completions`
+  url.pathname = `${url.pathname.replace(/\/+$/, "")}${path}`
   return url.href
 }
+
+/** Time for a connection to be made ahead of a call, in milliseconds. */
+const CONNECT_MS = 5000
+
+/**
+ * Has a connection to the service open for the next request, at the cost of one that asks for nothing and needs no key.
+ * Whatever comes of it is of no account.
+ */
+export const connectAhead = (baseUrl: URL): Effect.Effect<void, never, HttpClient.HttpClient> =>
+  HttpClient.execute(HttpClientRequest.options(urlBelow(baseUrl, "/chat/completions"))).pipe(
+    Effect.flatMap((response) => response.text),
+    Effect.provideService(HttpClient.TracerPropagationEnabled, false),
+    Effect.timeout(CONNECT_MS),
+    Effect.ignoreCause
+  )
 
 /** What the reply may hold. */
 const expectations = (provider: LanguageModel.ProviderOptions) => ({

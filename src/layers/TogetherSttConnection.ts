@@ -4,6 +4,7 @@ import { Socket } from "effect/socket"
 import { type FailureReason, SpeechToTextError } from "../schema/Errors.ts"
 import { decodeServerMessage, type ServerMessage, type ServiceError, STT_FORMAT } from "../schema/TogetherStt.ts"
 import { type TogetherSettings } from "../services/AppConfig.ts"
+import { type SocketAddress } from "./ReadySockets.ts"
 
 /** Time for a connection to be made and to say that it is ready, in milliseconds. */
 export const READY_WITHIN_MS = 10_000
@@ -20,6 +21,12 @@ export const transcriptionUrl = (settings: TogetherSettings): string => {
   url.searchParams.set("turn_detection", "none")
   return url.href
 }
+
+/** Where a session is dialled, and with what. */
+export const transcriptionAddress = (settings: TogetherSettings): SocketAddress => ({
+  url: transcriptionUrl(settings),
+  headers: { Authorization: `Bearer ${Redacted.value(settings.apiKey)}`, "OpenAI-Beta": "realtime=v1" }
+})
 
 const reasonsByCode: ReadonlyMap<string | null | undefined, FailureReason> = new Map([
   ["invalid_api_key", "Unauthorized"],
@@ -160,10 +167,8 @@ export const transcribe = (
   settings: TogetherSettings,
   outbound: Stream.Stream<string>
 ): Stream.Stream<ServerMessage, SpeechToTextError, Socket.WebSocketConstructor> => {
-  const socket = Socket.makeWebSocket(transcriptionUrl(settings), {
-    headers: { Authorization: `Bearer ${Redacted.value(settings.apiKey)}`, "OpenAI-Beta": "realtime=v1" },
-    openTimeout: READY_WITHIN_MS
-  })
+  const { headers, url } = transcriptionAddress(settings)
+  const socket = Socket.makeWebSocket(url, { headers, openTimeout: READY_WITHIN_MS })
   const messages = (socket: Socket.Socket) => {
     let ready = false
     return outbound.pipe(

@@ -11,6 +11,7 @@ import { Socket } from "effect/socket"
 import { TextToSpeechError } from "../schema/Errors.ts"
 import { type ClientMessage, TTS_RATE } from "../schema/TogetherTts.ts"
 import { type TogetherSettings } from "../services/AppConfig.ts"
+import { type SocketAddress } from "./ReadySockets.ts"
 import { socketFailure, ttsError } from "./TogetherTtsErrors.ts"
 import { type Inbox, replace as replaceSignal, type Signal, TtsRouting } from "./TogetherTtsRouting.ts"
 
@@ -67,6 +68,12 @@ export const speechUrl = (settings: TogetherSettings): string => {
   return url.href
 }
 
+/** Where a session is dialled, and with what. */
+export const speechAddress = (settings: TogetherSettings): SocketAddress => ({
+  url: speechUrl(settings),
+  headers: { Authorization: `Bearer ${Redacted.value(settings.apiKey)}` }
+})
+
 /** One socket, from its opening to its end. */
 interface Link {
   readonly writer: Socket.Writer
@@ -81,10 +88,8 @@ export const connect = Effect.fnUntraced(function* (
   settings: TogetherSettings
 ): Effect.fn.Return<TtsConnection, never, Scope.Scope | Socket.WebSocketConstructor> {
   const clock = yield* Clock.Clock
-  const socket = yield* Socket.makeWebSocket(speechUrl(settings), {
-    headers: { Authorization: `Bearer ${Redacted.value(settings.apiKey)}` },
-    openTimeout: OPEN_MS
-  })
+  const { headers, url } = speechAddress(settings)
+  const socket = yield* Socket.makeWebSocket(url, { headers, openTimeout: OPEN_MS })
   const routing = new TtsRouting(settings)
   /** The link that can be used. */
   let link: Link | undefined

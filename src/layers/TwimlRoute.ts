@@ -5,6 +5,7 @@ import { AppConfig } from "../services/AppConfig.ts"
 import { CallAdmission } from "../services/CallAdmission.ts"
 import { CallRegistry } from "../services/CallRegistry.ts"
 import { EdgeConfig } from "../services/EdgeConfig.ts"
+import { Prewarm } from "../services/Prewarm.ts"
 import { StreamTokens } from "../services/StreamTokens.ts"
 import { brokenOffDocument, busyDocument, connectDocument, documentResponse, hangUpDocument } from "./CallDocuments.ts"
 import { countCallTurnedAway } from "./EdgeMetrics.ts"
@@ -68,12 +69,13 @@ const answer = Effect.fnUntraced(function* (fields: WebhookFields) {
 
   const connection = { streamUrl, afterUrl: afterUrl(server.publicUrl), fallbackNumber }
   if (callSid === undefined || verification === undefined) {
+    yield* (yield* Prewarm).prepare
     return documentResponse(connectDocument({ ...connection, token: undefined }))
   }
   const token = yield* (yield* StreamTokens).mint(callSid)
-  return Option.isNone(token)
-    ? yield* turnAway("webhook repeated")
-    : documentResponse(connectDocument({ ...connection, token: token.value }))
+  if (Option.isNone(token)) return yield* turnAway("webhook repeated")
+  yield* (yield* Prewarm).prepare
+  return documentResponse(connectDocument({ ...connection, token: token.value }))
 })
 
 const goOn = Effect.fnUntraced(function* (fields: WebhookFields) {

@@ -25,9 +25,14 @@ export interface TurnSettings {
   readonly speechEndProb: number
   /** Pause that ends a turn of which nothing is known that speaks for more or less. `SILENCE_DURATION_MS` */
   readonly silenceDurationMs: number
+  /** Shortest and longest pause that ends a turn, whatever its words. `ENDPOINT_MIN_MS`, `ENDPOINT_MAX_MS` */
+  readonly endpointMinMs: number
+  readonly endpointMaxMs: number
+  /** How soon a pause is taken for the end: 0 waits longest, 1 answers soonest, 0.5 is even-handed. `ENDPOINT_EAGERNESS` */
+  readonly endpointEagerness: number
   /** Actual speech a turn needs to be answered when its words could not be had. `MIN_SPEECH_MS` */
   readonly minSpeechMs: number
-  /** What interrupts the agent, by its state. `BARGE_IN_PROB_THRESHOLD`, `BARGE_IN_CONSECUTIVE_FRAMES`, `…_CONFIRM_MS` */
+  /** What interrupts the agent, by its state. `BARGE_IN_PROB_THRESHOLD`, `BARGE_IN_CONSECUTIVE_FRAMES`, `BARGE_IN_CONFIRM_MS`, and by state `BARGE_IN_GREETING`, `BARGE_IN_THINKING`, `BARGE_IN_TOOL` */
   readonly bargeIn: Readonly<Record<AgentState, BargeInProfile>>
   /** What is said to its end whatever the caller says. `UNINTERRUPTIBLE` */
   readonly uninterruptible: ReadonlySet<ReplyCue["_tag"]>
@@ -66,6 +71,9 @@ export const defaultTurnSettings: TurnSettings = {
   speechStartProb: 0.6,
   speechEndProb: 0.35,
   silenceDurationMs: 500,
+  endpointMinMs: 250,
+  endpointMaxMs: 2500,
+  endpointEagerness: 0.5,
   minSpeechMs: 500,
   bargeIn: {
     greeting: { prob: 0.85, windows: 3, confirmMs: 700 },

@@ -2,6 +2,7 @@
 import { Duration, LogLevel, Option, Schema, SchemaTransformation } from "effect"
 import { findPersona, personaIds } from "./Personas.ts"
 import { type ReplyCue } from "./Turn.ts"
+import { type BargeInProfile } from "./TurnSettings.ts"
 
 /** A kind of value. */
 export interface Kind<out A> {
@@ -49,6 +50,12 @@ export const probability = kind(
   "probability"
 )
 
+/** A share of something. */
+export const share = kind(
+  "a number from 0 to 1",
+  Schema.FiniteFromString.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
+)
+
 /** A duration that may be nothing. */
 export const milliseconds = kind(
   "a number of milliseconds, 0 or more",
@@ -68,6 +75,18 @@ export const windows = kind(
   "a whole number, 1 or more",
   Schema.FiniteFromString.check(Schema.isInt(), Schema.isGreaterThanOrEqualTo(1)),
   "windows of 32 ms"
+)
+
+const findBargeIn = (text: string): BargeInProfile | undefined => {
+  const parts = /^(\d*\.?\d+),(\d+),(\d+)$/.exec(text.replaceAll(" ", ""))?.slice(1).map(Number)
+  const [prob = 2, count = 0, confirmMs = 0] = parts ?? []
+  return prob <= 1 && count >= 1 ? { prob, windows: count, confirmMs } : undefined
+}
+
+/** What it takes to interrupt the agent, in one text. */
+export const bargeIn = lookup(
+  "a probability, a number of windows, 1 or more, and milliseconds of speech, with commas between them, such as 0.85,3,700",
+  findBargeIn
 )
 
 /** A TCP port. */

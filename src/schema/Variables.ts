@@ -5,7 +5,7 @@ import { personaIds, personas } from "./Personas.ts"
 import { defaultTurnSettings } from "./TurnSettings.ts"
 import * as Kind from "./VariableKinds.ts"
 
-const { speaking } = defaultTurnSettings.bargeIn
+const { speaking, thinking } = defaultTurnSettings.bargeIn
 
 /** One variable, as documentation and as code. */
 export interface Variable<out A> extends Kind.Kind<A> {
@@ -146,6 +146,21 @@ export const variables = {
     defaultTurnSettings.silenceDurationMs,
     "Pause that ends a turn unless its words speak for a longer or a shorter one"
   ),
+  ENDPOINT_MIN_MS: withDefault(
+    Kind.milliseconds,
+    defaultTurnSettings.endpointMinMs,
+    "Shortest pause that ends a turn, whatever its words"
+  ),
+  ENDPOINT_MAX_MS: withDefault(
+    Kind.milliseconds,
+    defaultTurnSettings.endpointMaxMs,
+    "Longest pause that is waited for; not below `ENDPOINT_MIN_MS`"
+  ),
+  ENDPOINT_EAGERNESS: withDefault(
+    Kind.share,
+    defaultTurnSettings.endpointEagerness,
+    "How soon a pause is taken for the end of a turn: 0 cuts fewest callers off, 1 answers soonest"
+  ),
   MIN_SPEECH_MS: withDefault(
     Kind.milliseconds,
     defaultTurnSettings.minSpeechMs,
@@ -165,6 +180,19 @@ export const variables = {
     Kind.milliseconds,
     speaking.confirmMs,
     "Speech that makes it an interruption even without any words; 0: the windows above are enough"
+  ),
+  BARGE_IN_GREETING: optional(
+    Kind.bargeIn,
+    "The three above for the greeting alone, such as `0.9,4,900`; when not set, they hold for it too"
+  ),
+  BARGE_IN_THINKING: withDefault(
+    Kind.bargeIn,
+    `${thinking.prob},${thinking.windows},${thinking.confirmMs}`,
+    "The three above while an answer is being thought of: what takes it back to hear the caller out"
+  ),
+  BARGE_IN_TOOL: optional(
+    Kind.bargeIn,
+    "The three above while a tool runs for an answer; when not set, they hold for it too"
   ),
   BARGE_IN_RESUME_MS: withDefault(
     Kind.milliseconds,

@@ -1,5 +1,6 @@
 /** What was said and how in, how long a pause ends the turn out. Pure, English; a model may take its place behind the `Endpointing` service. */
 
+import { defaultTurnSettings, type TurnSettings } from "../schema/TurnSettings.ts"
 import { type TurnSoFar } from "../services/Endpointing.ts"
 
 /** Bounds of the pause that ends a turn, in milliseconds, and how eager the agent is to answer. */
@@ -14,8 +15,16 @@ export interface EndpointingSettings {
   readonly eagerness: number
 }
 
+/** What the settings of turn-taking say about it. */
+export const endpointingOf = (turns: TurnSettings): EndpointingSettings => ({
+  minMs: turns.endpointMinMs,
+  baseMs: turns.silenceDurationMs,
+  maxMs: turns.endpointMaxMs,
+  eagerness: turns.endpointEagerness
+})
+
 /** Bounds that suit a telephone conversation. */
-export const defaultEndpointingSettings: EndpointingSettings = { minMs: 250, baseMs: 500, maxMs: 2500, eagerness: 0.5 }
+export const defaultEndpointingSettings: EndpointingSettings = endpointingOf(defaultTurnSettings)
 
 /** What a turn's words say about whether it is over. */
 export type Completeness =

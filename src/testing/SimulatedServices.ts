@@ -11,7 +11,7 @@ import { type Endpointing } from "../services/Endpointing.ts"
 import { KeptSpeech } from "../services/KeptSpeech.ts"
 import * as EndpointingByWords from "../layers/EndpointingByWords.ts"
 import { type CallServices } from "../streams/CallSession.ts"
-import { defaultEndpointingSettings } from "../streams/Endpointing.ts"
+import { endpointingOf } from "../streams/Endpointing.ts"
 import { encodeMulaw } from "../streams/Mulaw.ts"
 import { type CallerScript, stepsOf } from "./CallerScript.ts"
 import { type GroundTruth } from "./GroundTruth.ts"
@@ -121,7 +121,7 @@ export const watching = (watch: Watch): Layer.Layer<CallObserver> =>
 
 /** Judges the end of turns as the product does. */
 export const endpointing = ({ turns }: AppConfig["Service"]): Layer.Layer<Endpointing> =>
-  EndpointingByWords.layer({ ...defaultEndpointingSettings, baseMs: turns.silenceDurationMs })
+  EndpointingByWords.layer(endpointingOf(turns))
 
 /** The greeting and the fixed phrases, in the voice of the script. */
 export const keptSpeech = (options: AgentOptions): Layer.Layer<never> => {

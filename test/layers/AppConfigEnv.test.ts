@@ -132,10 +132,16 @@ describe("AppConfigEnv", () => {
         SPEECH_START_PROB: "0.7",
         SPEECH_END_PROB: "0.2",
         SILENCE_DURATION_MS: "600",
+        ENDPOINT_MIN_MS: "300",
+        ENDPOINT_MAX_MS: "3000",
+        ENDPOINT_EAGERNESS: "0.25",
         MIN_SPEECH_MS: "250.5",
         BARGE_IN_PROB_THRESHOLD: "1",
         BARGE_IN_CONSECUTIVE_FRAMES: "4",
         BARGE_IN_CONFIRM_MS: "800",
+        BARGE_IN_GREETING: "0.9, 5, 900",
+        BARGE_IN_THINKING: ".7,2,96",
+        BARGE_IN_TOOL: "1,1,0",
         BARGE_IN_RESUME_MS: "300",
         UNINTERRUPTIBLE: "greeting, time_up",
         PRE_ROLL_MS: "0",
@@ -172,11 +178,14 @@ describe("AppConfigEnv", () => {
         speechStartProb: 0.7,
         speechEndProb: 0.2,
         silenceDurationMs: 600,
+        endpointMinMs: 300,
+        endpointMaxMs: 3000,
+        endpointEagerness: 0.25,
         minSpeechMs: 250.5,
         bargeIn: {
-          greeting: { prob: 1, windows: 4, confirmMs: 800 },
-          thinking: defaultTurnSettings.bargeIn.thinking,
-          tool: { prob: 1, windows: 4, confirmMs: 800 },
+          greeting: { prob: 0.9, windows: 5, confirmMs: 900 },
+          thinking: { prob: 0.7, windows: 2, confirmMs: 96 },
+          tool: { prob: 1, windows: 1, confirmMs: 0 },
           speaking: { prob: 1, windows: 4, confirmMs: 800 }
         },
         uninterruptible: new Set<ReplyCue["_tag"]>(["Greeting", "TimeUp"]),
@@ -279,6 +288,12 @@ describe("AppConfigEnv", () => {
     ["MIN_SPEECH_MS", "-1", "a number of milliseconds, 0 or more"],
     ["PRE_ROLL_MS", "Infinity", "a number of milliseconds, 0 or more"],
     ["COMMIT_PAUSE_MS", "NaN", "a number of milliseconds, 0 or more"],
+    ["ENDPOINT_EAGERNESS", "1.5", "a number from 0 to 1"],
+    ["ENDPOINT_MIN_MS", "short", "a number of milliseconds, 0 or more"],
+    ["BARGE_IN_GREETING", "0.9,4", "a number of windows, 1 or more"],
+    ["BARGE_IN_THINKING", "1.1,4,700", "a probability"],
+    ["BARGE_IN_TOOL", "0.9,0,700", "with commas between them"],
+    ["BARGE_IN_TOOL", "0.9,2,-1", "milliseconds of speech"],
     ["BARGE_IN_CONSECUTIVE_FRAMES", "0", "a whole number, 1 or more"],
     ["BARGE_IN_CONSECUTIVE_FRAMES", "2.5", "a whole number, 1 or more"],
     ["SPECULATIONS_PER_TURN", "-1", "a whole number, 0 or more"],
@@ -319,6 +334,28 @@ describe("AppConfigEnv", () => {
         ["PORT", "PERSONA", "LOG_LEVEL", "SPEECH_END_PROB"]
       )
       assert.isFalse(lines.some((line) => line.includes("\n")))
+    })
+  )
+
+  it.effect("lets the agent be interrupted by the same rules in all states where nothing else is said", () =>
+    Effect.gen(function* () {
+      const { app } = yield* read({ ...key, BARGE_IN_PROB_THRESHOLD: "0.9", BARGE_IN_CONFIRM_MS: "500" })
+      const usual = { prob: 0.9, windows: 3, confirmMs: 500 }
+      assert.deepStrictEqual(app.turns.bargeIn, {
+        greeting: usual,
+        thinking: defaultTurnSettings.bargeIn.thinking,
+        tool: usual,
+        speaking: usual
+      })
+    })
+  )
+
+  it.effect("wants the longest pause not below the shortest", () =>
+    Effect.gen(function* () {
+      const lines = yield* problems({ ...key, ENDPOINT_MIN_MS: "900", ENDPOINT_MAX_MS: "800" })
+      assert.deepStrictEqual(lines, [
+        "ENDPOINT_MAX_MS is 800: expected a number not below ENDPOINT_MIN_MS, which is 900"
+      ])
     })
   )
 

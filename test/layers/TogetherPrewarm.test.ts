@@ -1,0 +1,154 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as NodeWS from "@effect/platform-node/NodeWS"
+import { Context, Effect, Layer, Redacted, Stream } from "effect"
+import { createServer, type IncomingMessage, type Server } from "node:http"
+import * as KeptHttpClient from "../../src/layers/KeptHttpClient.ts"
+import * as ReadySockets from "../../src/layers/ReadySockets.ts"
+import * as TogetherLanguageModel from "../../src/layers/TogetherLanguageModel.ts"
+import * as TogetherPrewarm from "../../src/layers/TogetherPrewarm.ts"
+import * as TogetherSpeechToText from "../../src/layers/TogetherSpeechToText.ts"
+import * as TogetherTextToSpeech from "../../src/layers/TogetherTextToSpeech.ts"
+import { type AppConfig } from "../../src/services/AppConfig.ts"
+import { Prewarm } from "../../src/services/Prewarm.ts"
+import { SpeechToText } from "../../src/services/SpeechToText.ts"
+import { TextToSpeech } from "../../src/services/TextToSpeech.ts"
+import { chatEmulator } from "../../src/testing/ChatEmulator.ts"
+import { serveEmulator } from "../../src/testing/EmulatorServer.ts"
+import { sttEmulator } from "../../src/testing/SttEmulator.ts"
+import { ttsEmulator } from "../../src/testing/TtsEmulator.ts"
+import { callSid, openCall, postForm, serve, signedEnv, signFor } from "../support/httpServer.ts"
+import { configLayer, KEY, say } from "../support/Recognition.ts"
+
+const services = (config: Layer.Layer<AppConfig>) =>
+  Layer.mergeAll(
+    TogetherPrewarm.layer,
+    TogetherSpeechToText.layer,
+    TogetherTextToSpeech.layer,
+    TogetherLanguageModel.layer
+  ).pipe(
+    Layer.provide([
+      config,
+      KeptHttpClient.layer,
+      ReadySockets.layer({ limit: 4 }).pipe(Layer.provide(NodeWS.layerWebSocketConstructor))
+    ])
+  )
+
+/** A service that counts the connections it is reached on. */
+const countingServer = (answer: (request: IncomingMessage) => string) =>
+  Effect.gen(function* () {
+    const connections: Array<unknown> = []
+    const requests: Array<string> = []
+    const server = yield* Effect.acquireRelease(
+      Effect.callback<Server>((resume) => {
+        const server = createServer((request, response) => {
+          requests.push(`${request.method} ${request.url}`)
+          request.resume().on("end", () => {
+            response.setHeader("content-type", "text/event-stream")
+            response.end(answer(request))
+          })
+        })
+        server.on("connection", (socket) => connections.push(socket))
+        server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+      }),
+      (server) =>
+        Effect.callback<void>((resume) => {
+          server.close(() => resume(Effect.void))
+          server.closeAllConnections()
+        })
+    )
+    const address = server.address()
+    const url = new URL(`http://127.0.0.1:${typeof address === "object" ? address?.port : ""}/v1`)
+    return { url, connections, requests }
+  })
+
+const reply = [
+  { choices: [{ index: 0, delta: { content: "Yes." }, finish_reason: null }] },
+  { choices: [{ index: 0, delta: {}, finish_reason: "stop" }] }
+]
+const replied = `${reply.map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`).join("")}data: [DONE]\n\n`
+
+describe("a call that was announced", () => {
+  it.live("finds recognition and the voice connected", () =>
+    Effect.gen(function* () {
+      const stt = yield* sttEmulator({ apiKey: Redacted.make(KEY) })
+      const tts = yield* ttsEmulator({ apiKey: Redacted.make(KEY) })
+      const chat = yield* chatEmulator({ replies: ["Yes."] })
+      const origin = yield* serveEmulator(Layer.mergeAll(stt.routes, tts.routes, chat.routes))
+      const context = yield* Layer.build(services(configLayer(new URL("/v1", origin))))
+      yield* Context.get(context, Prewarm).prepare
+      yield* stt.awaitEvent("Ready")
+      yield* tts.awaitEvent("Ready")
+
+      const recognition = yield* Context.get(context, SpeechToText).open
+      assert.strictEqual(yield* say(recognition, 1, 5), "segment 0")
+      const voice = yield* Context.get(context, TextToSpeech).open
+      assert.isAbove((yield* Stream.runCollect(voice.speak(Stream.make("Hello.")))).length, 0)
+      for (const emulator of [stt, tts]) {
+        const events: ReadonlyArray<{ readonly _tag: string }> = yield* emulator.events
+        assert.strictEqual(events.filter(({ _tag }) => _tag === "Asked").length, 1)
+      }
+    })
+  )
+
+  it.live("asks the language model on connections that are there", () =>
+    Effect.gen(function* () {
+      const { connections, requests, url } = yield* countingServer(() => replied)
+      const client = yield* Layer.build(KeptHttpClient.layer)
+      const model = yield* Effect.provideContext(
+        TogetherLanguageModel.make({ baseUrl: url, apiKey: Redacted.make(KEY), model: "llm" }),
+        client
+      )
+      yield* Effect.provideContext(TogetherLanguageModel.connectAhead(url), client)
+      for (let turn = 0; turn < 3; turn++) yield* Stream.runDrain(model.streamText({ prompt: "Are you there?" }))
+      const chat = "POST /v1/chat/completions"
+      assert.deepStrictEqual(requests, ["OPTIONS /v1/chat/completions", chat, chat, chat])
+      // The first one may come before its connection is known to be free again, and open another.
+      assert.isAtMost(connections.length, 2)
+    })
+  )
+
+  it.live("is held all the same when nothing could be made ready", () =>
+    Effect.gen(function* () {
+      const context = yield* Layer.build(services(configLayer(new URL("http://127.0.0.1:1/v1"))))
+      yield* Context.get(context, Prewarm).prepare
+      yield* Effect.provideContext(
+        TogetherLanguageModel.connectAhead(new URL("http://127.0.0.1:1/v1")),
+        yield* Layer.build(KeptHttpClient.layer)
+      )
+    })
+  )
+})
+
+describe("the webhook", () => {
+  const counting = () => {
+    let prepared = 0
+    return { count: () => prepared, prewarm: { prepare: Effect.sync(() => void prepared++) } }
+  }
+
+  it.live("announces a call, and none that it turns away", () => {
+    const { count, prewarm } = counting()
+    return Effect.gen(function* () {
+      const host = yield* serve(() => Effect.void, { env: signedEnv })
+      const fields = { CallSid: callSid(1) }
+      assert.strictEqual((yield* postForm(host, "/twiml", fields, "wrong")).status, 403)
+      assert.strictEqual(count(), 0)
+      yield* postForm(host, "/twiml", fields, signFor("/twiml", fields))
+      assert.strictEqual(count(), 1)
+    }).pipe(Effect.provideService(Prewarm, prewarm))
+  })
+
+  it.live("announces one where nothing is verified, too, but none that there is no room for", () => {
+    const { count, prewarm } = counting()
+    return Effect.gen(function* () {
+      const host = yield* serve((link) => Stream.runDrain(link.inbound), { env: { MAX_CALLS: "1" } })
+      const post = postForm(host, "/twiml", { CallSid: callSid(1) }, "")
+      yield* post
+      assert.strictEqual(count(), 1)
+      yield* openCall(host)
+      yield* Effect.repeat(post, { until: ({ body }) => body.includes("busy") })
+      const before = count()
+      yield* post
+      assert.strictEqual(count(), before)
+    }).pipe(Effect.provideService(Prewarm, prewarm))
+  })
+})
