@@ -18,6 +18,9 @@ import { serverWith } from "./Server.ts"
 import * as SileroVoiceActivity from "./SileroVoiceActivity.ts"
 import * as TogetherPrewarm from "./TogetherPrewarm.ts"
 
+/** Phones that ring at the same time, of which there are few even on a busy line. */
+const MAX_READY = 16
+
 /** Sockets that are open before anybody answers: never more than calls may be. */
 const sockets = Layer.unwrap(
   Effect.map(EdgeConfig, ({ maxCalls }) => ReadySockets.layer({ limit: Math.min(maxCalls, MAX_READY) }))
@@ -26,9 +29,6 @@ const sockets = Layer.unwrap(
 const together = Layer.merge(Providers.layer, TogetherPrewarm.layer).pipe(
   Layer.provide([sockets, KeptHttpClient.layer])
 )
-
-/** Phones that ring at the same time, of which there are few even on a busy line. */
-const MAX_READY = 16
 
 /** Recognition, language model and voice, from whom the configuration says. */
 const provided = Layer.unwrap(Effect.map(Provider, (provider) => (provider === "sandbox" ? Sandbox.layer : together)))
