@@ -93,10 +93,12 @@ const hold = (
       if (socket.readyState === socket.OPEN) socket.send(frame)
     }
 
+    let isOpen = false
     socket.on("error", (error) => {
       failure ??= `the media stream: ${reasonOf(error) ?? error.message}`
     })
     socket.on("open", () => {
+      isOpen = true
       tally.live++
       send(frames.connected())
       send(frames.start(opening.parameters))
@@ -132,13 +134,13 @@ const hold = (
           tally.answered++
         }
       })
-      socket.on("close", (code, reason) => {
-        tally.live--
-        const why = reason.length === 0 ? `code ${code}` : `${String(reason)} (code ${code})`
-        end(failure ?? `the server ended the call early: ${why}`)
-      })
     })
-    socket.on("close", () => end(failure ?? "the media stream could not be opened"))
+    socket.on("close", (code, reason) => {
+      if (isOpen) tally.live--
+      const why = reason.length === 0 ? `code ${code}` : `${String(reason)}, code ${code}`
+      const ended = isOpen ? `the server ended the call early (${why})` : "the media stream could not be opened"
+      end(failure ?? ended)
+    })
     return Effect.sync(() => {
       isOver = true
       socket.terminate()

@@ -13,6 +13,7 @@ import {
   SchemaIssue,
   Redacted
 } from "effect"
+import { availableParallelism } from "node:os"
 import { type BargeInProfile, type TurnSettings } from "../schema/TurnSettings.ts"
 import { type EdgeSettings } from "../schema/EdgeSettings.ts"
 import { type Variable, type VariableName, variables, type VariableValues } from "../schema/Variables.ts"
@@ -21,6 +22,7 @@ import { EdgeConfig } from "../services/EdgeConfig.ts"
 import { FallbackConfig } from "../services/FallbackConfig.ts"
 import { LogConfig } from "../services/LogConfig.ts"
 import { PhoneConfig } from "../services/PhoneConfig.ts"
+import { Processes } from "../services/Processes.ts"
 import { Provider } from "../services/Provider.ts"
 import { checkFallback, fallbackOf } from "./FallbackEnv.ts"
 import { sandboxPersona } from "./SandboxGuide.ts"
@@ -227,6 +229,7 @@ const toServices = (
     Context.add(EdgeConfig, edgeSettings(values)),
     Context.add(FallbackConfig, fallbackOf(values)),
     Context.add(Provider, providerOf(values)),
+    Context.add(Processes, values.PROCESSES === "auto" ? availableParallelism() : values.PROCESSES),
     Context.add(PhoneConfig, phoneOf(values, isProduction)),
     Context.add(LogConfig, {
       level: values.LOG_LEVEL,

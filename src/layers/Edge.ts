@@ -7,6 +7,7 @@ import * as CallRegistryMemory from "./CallRegistryMemory.ts"
 import * as Lifecycle from "./Lifecycle.ts"
 import * as LoopLagMonitor from "./LoopLagMonitor.ts"
 import { type PhoneAccess } from "./PhoneAccess.ts"
+import * as SharedEdge from "./SharedEdge.ts"
 import * as StreamAdmission from "./StreamAdmission.ts"
 import * as StreamTokensMemory from "./StreamTokensMemory.ts"
 
@@ -15,6 +16,12 @@ export const layer = (phone: PhoneAccess = StreamAdmission.noPhone) =>
   Layer.mergeAll(StreamAdmission.layer(phone), CallAdmission.layer).pipe(
     Layer.provideMerge(Lifecycle.layer),
     Layer.provideMerge([StreamTokensMemory.layer, CallRegistryMemory.layer, LoopLagMonitor.layer])
+  )
+
+/** The edge of one of several processes: tokens and calls are those of all of them, the lag is its own. */
+export const layerShared = (phone: PhoneAccess = StreamAdmission.noPhone) =>
+  Layer.mergeAll(StreamAdmission.layer(phone), CallAdmission.layer).pipe(
+    Layer.provideMerge([SharedEdge.lifecycle, SharedEdge.streamTokens, SharedEdge.callRegistry, LoopLagMonitor.layer])
   )
 
 /** An edge that lets everybody in, for servers that only their own process knows of. */

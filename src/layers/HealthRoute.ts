@@ -1,5 +1,5 @@
 /** Whether the process serves, whether it takes new calls, its version, which process it is and how many calls it holds. */
-import { Effect, Layer } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { HttpMiddleware, HttpServerResponse } from "effect/http"
 import { randomUUID } from "node:crypto"
 import { CallRegistry } from "../services/CallRegistry.ts"
@@ -23,11 +23,17 @@ const ready = Effect.gen(function* () {
     : HttpServerResponse.jsonUnsafe({ status: "ready" }, { headers: noStore })
 })
 
+/** Tells one server from another, where processes of one server have it in common; undefined: each has its own. */
+export const ServerInstance: Context.Reference<string | undefined> = Context.Reference<string | undefined>(
+  "parley/layers/ServerInstance",
+  { defaultValue: () => undefined }
+)
+
 /** `GET /health` and `GET /ready`; not logged, as they are asked for every few seconds. */
 export const healthRoutes = Layer.unwrap(
-  Effect.sync(() =>
+  Effect.map(ServerInstance, (instance = randomUUID()) =>
     Layer.mergeAll(
-      endpoint("/health", ["GET"], HttpMiddleware.withLoggerDisabled(makeHealth(randomUUID()))),
+      endpoint("/health", ["GET"], HttpMiddleware.withLoggerDisabled(makeHealth(instance))),
       endpoint("/ready", ["GET"], HttpMiddleware.withLoggerDisabled(ready))
     )
   )

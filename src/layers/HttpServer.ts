@@ -2,13 +2,14 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Effect, Layer } from "effect"
 import { HttpRouter, UrlParams } from "effect/http"
-import { createServer } from "node:http"
+import { createServer, type Server } from "node:http"
 import { MAX_FRAME_BYTES } from "../schema/Twilio.ts"
 import { AppConfig } from "../services/AppConfig.ts"
 import { type MediaLink } from "../services/MediaLink.ts"
 import { unknownPaths } from "./Endpoint.ts"
 import { healthRoutes } from "./HealthRoute.ts"
 import { mediaStreamRoute } from "./MediaStreamRoute.ts"
+import { SupervisorLink } from "./SupervisorLink.ts"
 import { twimlRoutes } from "./TwimlRoute.ts"
 
 const websocket = {
@@ -43,15 +44,45 @@ const listen = Layer.unwrap(
 /** Queries hold tokens and phone numbers: whoever traces requests is given their names, and none of their values. */
 const privateQueries = Layer.succeed(UrlParams.CurrentRedactedNames, [/.*/])
 
+/** A server that listens nowhere: it serves the connections that it is handed. */
+const createPassiveServer = (link: SupervisorLink): Server => {
+  const server = createHttpServer()
+  return Object.assign(server, {
+    listen: (_options: unknown, onListening: () => void) => {
+      // Node begins to watch over the time that requests take with this event.
+      server.once("listening", onListening)
+      queueMicrotask(() => server.emit("listening"))
+      link.onConnection((socket) => {
+        server.emit("connection", socket)
+        // It was handed over paused, so that nothing of it is lost.
+        socket.resume()
+      })
+      return server
+    },
+    address: () => ({ address: "127.0.0.1", family: "IPv4", port: 0 })
+  })
+}
+
+/** Serves the connections that the process which has started this one hands over. */
+export const takeOver = Layer.unwrap(
+  Effect.map(SupervisorLink, (link) => NodeHttpServer.layerServer(() => createPassiveServer(link), { websocket }))
+)
+
 /**
  * Serves all routes, and `more` if there are any; every call is handed to `run`, which ends when the call does and is
  * interrupted to hang up.
  */
-export const serverLayer = <R, E = never, R2 = never>(
+export const routes = <R, E = never, R2 = never>(
   run: (link: MediaLink) => Effect.Effect<void, never, R>,
   more: Layer.Layer<never, E, R2> = Layer.empty as Layer.Layer<never, E, R2>
 ) =>
   HttpRouter.serve(Layer.mergeAll(twimlRoutes, healthRoutes, mediaStreamRoute(run), more, unknownPaths), {
     disableListenLog: true,
     routerConfig: { ignoreTrailingSlash: true }
-  }).pipe(Layer.provideMerge(listen), Layer.provide(privateQueries))
+  }).pipe(Layer.provide(privateQueries))
+
+/** {@link routes} on a server that listens as configured. */
+export const serverLayer = <R, E = never, R2 = never>(
+  run: (link: MediaLink) => Effect.Effect<void, never, R>,
+  more?: Layer.Layer<never, E, R2>
+) => routes(run, more).pipe(Layer.provideMerge(listen))

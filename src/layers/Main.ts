@@ -14,7 +14,7 @@ import * as Providers from "./Providers.ts"
 import * as ReadySockets from "./ReadySockets.ts"
 import * as Sandbox from "./Sandbox.ts"
 import * as SandboxTextToSpeech from "./SandboxTextToSpeech.ts"
-import { serverWith } from "./Server.ts"
+import { serverWith, workerWith } from "./Server.ts"
 import * as SileroVoiceActivity from "./SileroVoiceActivity.ts"
 import * as TogetherPrewarm from "./TogetherPrewarm.ts"
 
@@ -55,5 +55,8 @@ const services = Layer.mergeAll(
   observer
 )
 
-/** The whole program, as `main.ts` runs it. */
+/** The whole program, as `main.ts` runs it in one process. */
 export const layer = serverWith(runCall, services)
+
+/** The same as one of several processes. */
+export const workerLayer = (number: number) => workerWith(runCall, services, number)

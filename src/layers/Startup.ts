@@ -41,31 +41,34 @@ const nextSteps = (port: number, publicUrl: URL | undefined): ReadonlyArray<stri
   return steps.map((step, index) => `  ${index + 1}. ${step}`)
 }
 
-/** Says that the server listens: to a person with the next steps, to a machine in one line of the log. */
+/** Says that a server listens: to a person with the next steps, to a machine in one line of the log. */
+export const announceAt = (
+  address: NetAddress.SocketAddress
+): Effect.Effect<void, never, AppConfig | EdgeConfig | LogConfig> =>
+  Effect.gen(function* () {
+    const { persona, server } = yield* AppConfig
+    const verified = (yield* EdgeConfig).verification !== undefined
+    const { format } = yield* LogConfig
+    const provider = yield* Provider
+    const url = localUrl(address)
+    const port = NetAddress.isUnixPathAddress(address) ? server.port : address.port
+    const isLocal = !NetAddress.isUnixPathAddress(address) && NetAddress.isLoopback(address.address)
+    const note = verified ? verifiedNote : unverifiedNote(isLocal ? undefined : server.host)
+    if (format === "json") {
+      const about = { url, port, persona: persona.id, provider, version, verified }
+      yield* Effect.annotateLogs(Effect.logInfo("Listening"), about)
+      if (provider === "sandbox") yield* Effect.logWarning(sandboxNotice)
+      return yield* verified ? Effect.void : Effect.logWarning(note)
+    }
+    const notes = provider === "sandbox" ? [sandboxNotice, note] : [note]
+    yield* Console.log(
+      ["", `Parley ${version} listens on ${url}`, ...notes, "", ...nextSteps(port, server.publicUrl), ""].join("\n")
+    )
+  })
+
+/** {@link announceAt} for the server that is there. */
 export const announce: Layer.Layer<never, never, HttpServer.HttpServer | AppConfig | EdgeConfig | LogConfig> =
-  Layer.effectDiscard(
-    Effect.gen(function* () {
-      const { address } = yield* HttpServer.HttpServer
-      const { persona, server } = yield* AppConfig
-      const verified = (yield* EdgeConfig).verification !== undefined
-      const { format } = yield* LogConfig
-      const provider = yield* Provider
-      const url = localUrl(address)
-      const port = NetAddress.isUnixPathAddress(address) ? server.port : address.port
-      const isLocal = !NetAddress.isUnixPathAddress(address) && NetAddress.isLoopback(address.address)
-      const note = verified ? verifiedNote : unverifiedNote(isLocal ? undefined : server.host)
-      if (format === "json") {
-        const about = { url, port, persona: persona.id, provider, version, verified }
-        yield* Effect.annotateLogs(Effect.logInfo("Listening"), about)
-        if (provider === "sandbox") yield* Effect.logWarning(sandboxNotice)
-        return yield* verified ? Effect.void : Effect.logWarning(note)
-      }
-      const notes = provider === "sandbox" ? [sandboxNotice, note] : [note]
-      yield* Console.log(
-        ["", `Parley ${version} listens on ${url}`, ...notes, "", ...nextSteps(port, server.publicUrl), ""].join("\n")
-      )
-    })
-  )
+  Layer.effectDiscard(Effect.flatMap(HttpServer.HttpServer, ({ address }) => announceAt(address)))
 
 /** What Node says about an address it cannot listen on. */
 interface ListenFailure {

@@ -89,6 +89,14 @@ export const bargeIn = lookup(
   findBargeIn
 )
 
+/** A number of processes, as far as it does not depend on the machine. */
+export const processes: Kind<number | "auto"> = {
+  unit: "",
+  expected: "auto, or a whole number from 1 to 256",
+  parse: (text) =>
+    text === "auto" ? Option.some(text) : Option.filter(windows.parse(text), (processes) => processes <= 256)
+}
+
 /** A TCP port. */
 export const port = kind(
   "a whole number from 0 to 65535",

@@ -79,6 +79,11 @@ export const variables = {
     "Number that rings when a call cannot be taken or held here; when not set, an apology is said"
   ),
   MAX_CALLS: withDefault(Kind.positiveCount, defaultEdgeSettings.maxCalls, "Calls at the same time"),
+  PROCESSES: withDefault(
+    Kind.processes,
+    "1",
+    "Processes of this machine that hold the calls; `auto`: one for each core. `MAX_CALLS` is for all of them together"
+  ),
   MAX_LAG_MS: withDefault(
     Kind.milliseconds,
     defaultEdgeSettings.maxLagMs,
