@@ -6,7 +6,7 @@ import { type LoadProcess, moduleUrl, startProcess } from "./LoadProcess.ts"
 import { type AgentNews, type AgentQuestion } from "./LoadServerAgent.ts"
 import { type StandInNews } from "./LoadStandInProcess.ts"
 import { type KnownUtterance } from "./LoadStandInSound.ts"
-import { listenerOn, type Usage, usageOf } from "./LoadUsage.ts"
+import { hasChildren, listenerOn, type Usage, usageOf } from "./LoadUsage.ts"
 
 /** Who recognises, answers and speaks for a server of the command's own. */
 export type LoadProvider = "stand-in" | "sandbox" | "together"
@@ -108,7 +108,7 @@ const note = (line: string, warnings: Map<string, number>): void => {
 
 /** What the agent in the server says. */
 const askAgent = (server: LoadProcess<AgentNews>, collect: boolean): Effect.Effect<Option.Option<Usage>> =>
-  Effect.andThen(server.send({ collect } satisfies AgentQuestion), Queue.take(server.messages)).pipe(
+  Effect.andThen(server.send({ _tag: "Usage", collect } satisfies AgentQuestion), Queue.take(server.messages)).pipe(
     Effect.timeoutOption("10 seconds"),
     Effect.orElseSucceed(() => Option.none())
   )
@@ -132,11 +132,13 @@ export const ownServer = Effect.fn("LoadServer.ownServer")(function* (
     Effect.forkScoped
   )
   const target = yield* Effect.fromResult(parseTarget(url))
+  // With several processes it is not the one that is asked which has the calls.
+  const several = server.pid !== undefined && (yield* hasChildren(server.pid)) ? server.pid : undefined
   return {
     name: `a server of its own with ${names[provider]}`,
     target,
     signed: false,
-    usage: (collect) => askAgent(server, collect),
+    usage: (collect) => (several === undefined ? askAgent(server, collect) : usageOf(several)),
     warnings: Effect.sync(() => [...warnings].map(([text, count]) => (count === 1 ? text : `${text} (${count} times)`)))
   }
 })

@@ -2,6 +2,7 @@
 
 /** What it is asked: to collect first, or not, which takes as long as the heap is large. */
 export interface AgentQuestion {
+  readonly _tag: "Usage"
   readonly collect: boolean
 }
 
@@ -21,4 +22,7 @@ const used = ({ collect }: AgentQuestion): AgentNews => {
 }
 
 process.on("disconnect", () => process.exit())
-process.on("message", (question: AgentQuestion) => void process.send?.(used(question)))
+process.on("message", (message: { readonly _tag?: string }) => {
+  // Processes that the server has started have this agent too, and are told other things.
+  if (message._tag === "Usage") process.send?.(used(message as AgentQuestion))
+})

@@ -69,6 +69,9 @@ const childrenOf = (pid: number): ReadonlyArray<number> =>
 
 const familyOf = (pid: number): ReadonlyArray<number> => [pid, ...childrenOf(pid).flatMap(familyOf)]
 
+/** Whether a process has started others. */
+export const hasChildren = (pid: number): Effect.Effect<boolean> => Effect.sync(() => childrenOf(pid).length > 0)
+
 /** What the process and all that it has started have used; none if there is no such process, or it cannot be seen. */
 export const usageOf = (pid: number): Effect.Effect<Option.Option<Usage>> =>
   Effect.sync(() => {
