@@ -61,7 +61,11 @@ const settingsOf = (provider: LoadProvider, maxCalls: number, standIn: number | 
     ? {}
     : {
         TOGETHER_API_KEY: "stand-in",
-        TOGETHER_BASE_URL: `http://127.0.0.1:${standIn}/v1`
+        TOGETHER_BASE_URL: `http://127.0.0.1:${standIn}/v1`,
+        // Nobody else is to be asked when the stand-in is too slow.
+        STT_FALLBACK_MODEL: "",
+        LLM_FALLBACK_MODEL: "",
+        TTS_FALLBACK_MODEL: ""
       })
 })
 

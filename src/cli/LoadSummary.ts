@@ -35,7 +35,8 @@ export interface LoadSummary {
   readonly server: {
     readonly cpuMsPerCallSecond: number
     readonly cores: number
-    readonly mebibytesPerCall: number
+    /** Null if the process has given memory back meanwhile. */
+    readonly mebibytesPerCall: number | null
     /** Whether that is memory in use, or all that the process has taken. */
     readonly memory: "in use" | "resident"
   } | null
@@ -162,7 +163,7 @@ export const summaryOf = (
         : {
             cpuMsPerCallSecond: hundredths(cost.cpuMsPerCallSecond),
             cores: hundredths(cost.cores),
-            mebibytesPerCall: hundredths(cost.bytesPerCall / 1024 / 1024),
+            mebibytesPerCall: cost.bytesPerCall < 0 ? null : hundredths(cost.bytesPerCall / 1024 / 1024),
             memory: cost.isHeld ? "in use" : "resident"
           },
     callers: {

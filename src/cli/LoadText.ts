@@ -58,7 +58,9 @@ export const renderLoad = (name: string, summary: LoadSummary): string => {
         : table([
             ["processor time for a second of call", `${server.cpuMsPerCallSecond} ms`],
             ["cores in use", String(server.cores)],
-            [`memory for a call, ${server.memory}`, `${server.mebibytesPerCall} MiB`]
+            ...(server.mebibytesPerCall === null
+              ? []
+              : [[`memory for a call, ${server.memory}`, `${server.mebibytesPerCall} MiB`]])
           ])
     ),
     ...section(

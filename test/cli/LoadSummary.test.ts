@@ -79,6 +79,15 @@ describe("the summary of a load", () => {
     ])
   })
 
+  it("does not know the memory of a call if the server has given some back", () => {
+    const less = summaryOf(
+      { shape, tally: good(), cost: { ...cost, bytesPerCall: -1 } },
+      { limit: undefined, processes: 1, warnings: [] }
+    )
+    assert.isNull(less.server?.mebibytesPerCall)
+    assert.notInclude(renderLoad("a server", less), "MiB")
+  })
+
   it("lists reasons of failures, the most frequent one first", () => {
     const failed = good((tally) => {
       countFailure(tally, "a")

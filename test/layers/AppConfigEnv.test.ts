@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Config, ConfigProvider, Context, Duration, Effect, Exit, Layer, Redacted } from "effect"
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
 import { inspect } from "node:util"
 import * as AppConfigEnv from "../../src/layers/AppConfigEnv.ts"
@@ -14,6 +14,7 @@ import { EdgeConfig } from "../../src/services/EdgeConfig.ts"
 import { FallbackConfig } from "../../src/services/FallbackConfig.ts"
 import { PhoneConfig } from "../../src/services/PhoneConfig.ts"
 import { LogConfig } from "../../src/services/LogConfig.ts"
+import { Processes } from "../../src/services/Processes.ts"
 
 type Environment = Readonly<Record<string, string>>
 
@@ -24,7 +25,8 @@ const read = (env: Environment, layer = AppConfigEnv.layerFromProvider) =>
       edge: Context.get(context, EdgeConfig),
       fallback: Context.get(context, FallbackConfig),
       log: Context.get(context, LogConfig),
-      phone: Context.get(context, PhoneConfig)
+      phone: Context.get(context, PhoneConfig),
+      processes: Context.get(context, Processes)
     }))
   )
 
@@ -259,6 +261,15 @@ describe("AppConfigEnv", () => {
     })
   )
 
+  it.effect("spreads calls over one process, so many, or one for each core", () =>
+    Effect.gen(function* () {
+      const processes = (env: Environment) => Effect.map(read({ ...key, ...env }), ({ processes }) => processes)
+      assert.strictEqual(yield* processes({}), 1)
+      assert.strictEqual(yield* processes({ PROCESSES: "3" }), 3)
+      assert.strictEqual(yield* processes({ PROCESSES: "auto" }), availableParallelism())
+    })
+  )
+
   it.effect("says where to get a key when there is none and one is needed", () =>
     Effect.gen(function* () {
       const lines = yield* problems({ PROVIDER: "together" })
@@ -300,6 +311,9 @@ describe("AppConfigEnv", () => {
     ["IDLE_PROMPTS", "1.5", "a whole number, 0 or more"],
     ["MAX_CALLS", "0", "a whole number, 1 or more"],
     ["MAX_PENDING_PER_ADDRESS", "1.5", "a whole number, 1 or more"],
+    ["PROCESSES", "0", "auto, or a whole number from 1 to 256"],
+    ["PROCESSES", "257", "auto, or a whole number from 1 to 256"],
+    ["PROCESSES", "all", "auto, or a whole number from 1 to 256"],
     ["TWILIO_ACCOUNT_SID", "AC123", "AC and 32 hexadecimal digits"],
     ["FALLBACK_NUMBER", "0800 123", "a phone number in E.164 form"],
     ["ALLOW_UNSIGNED", "yes", "true or false"],
