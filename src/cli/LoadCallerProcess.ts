@@ -3,16 +3,8 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Effect } from "effect"
 import { type LoadPlan, runCallers } from "./LoadCallers.ts"
-import { type LoadTally, makeTally } from "./LoadTally.ts"
-
-/** What the process tells. */
-export type CallerNews =
-  /** A plan can be had now. */
-  | { readonly _tag: "Ready" }
-  | { readonly _tag: "Going"; readonly tally: LoadTally }
-  | { readonly _tag: "Done"; readonly tally: LoadTally }
-  /** No call could be placed at all, with a reason. */
-  | { readonly _tag: "Failed"; readonly message: string }
+import { type CallerNews } from "./LoadNews.ts"
+import { makeTally } from "./LoadTally.ts"
 
 const tell = (news: CallerNews): Effect.Effect<void> =>
   Effect.callback((resume) => void process.send?.(news, () => resume(Effect.void)))

@@ -2,9 +2,8 @@
 import { Effect, Option, Queue, Result, Schema, type Scope, Stream } from "effect"
 import { CallError } from "./CallError.ts"
 import { type CallTarget, parseTarget } from "./CallTarget.ts"
+import { type AgentNews, type AgentQuestion, type StandInNews } from "./LoadNews.ts"
 import { type LoadProcess, moduleUrl, startProcess } from "./LoadProcess.ts"
-import { type AgentNews, type AgentQuestion } from "./LoadServerAgent.ts"
-import { type StandInNews } from "./LoadStandInProcess.ts"
 import { type KnownUtterance } from "./LoadStandInSound.ts"
 import { hasChildren, listenerOn, type Usage, usageOf } from "./LoadUsage.ts"
 

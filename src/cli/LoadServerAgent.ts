@@ -1,17 +1,5 @@
 /** Loaded into a server that is measured, before its program: says what the process has used when it is asked, and ends it with the one who asks. */
-
-/** What it is asked: to collect first, or not, which takes as long as the heap is large. */
-export interface AgentQuestion {
-  readonly _tag: "Usage"
-  readonly collect: boolean
-}
-
-/** What a process has used; `heldBytes` is what it holds, after a collection if there was one. */
-export interface AgentNews {
-  readonly cpuMs: number
-  readonly rssBytes: number
-  readonly heldBytes: number
-}
+import { type AgentNews, type AgentQuestion } from "./LoadNews.ts"
 
 const used = ({ collect }: AgentQuestion): AgentNews => {
   // Before: collecting is none of what calls cost.
