@@ -152,6 +152,18 @@ describe("a server of several processes", { timeout: 60_000, concurrent: true },
     })
   )
 
+  it.live("leaves no process behind when it is killed", () =>
+    Effect.gen(function* () {
+      const server = yield* serve()
+      const call = yield* openCall(server.host)
+      yield* whereIs(call)
+      yield* server.signal("SIGKILL")
+      // By the process that has the call, as it ends.
+      assert.strictEqual((yield* call.closed)[0], 1001)
+      yield* server.ended
+    })
+  )
+
   it.live("does not start without its processes, and says so", () =>
     Effect.gen(function* () {
       const { code, stderr } = yield* Effect.flatMap(start({}, "./nothing.ts"), ({ ended }) => ended)
