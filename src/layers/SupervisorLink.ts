@@ -27,9 +27,9 @@ export interface SupervisorLink {
 /** The link as a service; only processes that were started by another one have it. */
 export const SupervisorLink = Context.Service<SupervisorLink>("parley/layers/SupervisorLink")
 
-/** What a process offers to talk to the one that has started it: `process` itself, but for tests. */
+/** What a process offers to talk to the one that has started it. */
 export interface Channel {
-  readonly send?: ((message: FromWorker) => unknown) | undefined
+  readonly send: (message: FromWorker) => void
   readonly on: {
     (event: "message", listener: (message: ToWorker, handle?: unknown) => void): unknown
     (event: "disconnect", listener: () => void): unknown
@@ -50,7 +50,7 @@ export const makeSupervisorLink = (channel: Channel): SupervisorLink => {
   let accept: ((socket: Socket) => void) | undefined
   let takeOrder: Parameters<SupervisorLink["onOrder"]>[0] | undefined
 
-  const tell = (message: FromWorker): void => void channel.send?.(message)
+  const tell = channel.send
 
   const receive = (message: ToWorker, handle: unknown): void => {
     switch (message._tag) {

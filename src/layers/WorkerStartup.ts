@@ -8,7 +8,13 @@ import { type WorkerBirth } from "./WorkerProcess.ts"
 /** Runs a program, as process `number` of several, until it is told to stop; says why if it cannot. */
 export const runWorker = <A, E>(programOf: (number: number) => Layer.Layer<A, E, SupervisorLink>): void => {
   const birth: WorkerBirth = JSON.parse(process.argv[2] ?? "")
-  const link = makeSupervisorLink(process)
+  const link = makeSupervisorLink({
+    send: (message) => {
+      // Without somebody to be told there is nothing to tell, and nothing is wrong with that at the end.
+      if (process.connected) process.send?.(message, undefined, undefined, () => {})
+    },
+    on: process.on.bind(process)
+  })
   // A signal reaches every process of a terminal; the one that has started this one says what follows from it.
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => {})
   const program = programOf(birth.number).pipe(
