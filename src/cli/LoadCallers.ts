@@ -90,7 +90,8 @@ const hold = (
       resume(Effect.void)
     }
     const send = (frame: string): void => {
-      if (socket.readyState === socket.OPEN) socket.send(frame)
+      // Bytes go out in one write with their header, a text in two.
+      if (socket.readyState === socket.OPEN) socket.send(Buffer.from(frame), { binary: false })
     }
 
     let isOpen = false
