@@ -1,5 +1,6 @@
 /** The scripts of the stand-ins in, what the emulators on real sockets are to do out, so that one scenario runs both ways. Pure. */
 import { type FailureReason } from "../schema/Errors.ts"
+import * as Beliefs from "./Beliefs.ts"
 import { type ChatEmulatorScript } from "./ChatEmulator.ts"
 import { type ChatFault, type ChatReply } from "./ChatReply.ts"
 import {
@@ -16,7 +17,7 @@ import {
   type TextToSpeechFault,
   type TextToSpeechScript
 } from "./ScriptedTextToSpeech.ts"
-import { SttCommitFault, type SttEmulatorScript } from "./SttScript.ts"
+import { type SttBeliefs, SttCommitFault, type SttEmulatorScript, type SttSegment } from "./SttScript.ts"
 import { type TtsEmulatorScript, TtsItemFault } from "./TtsScript.ts"
 import { wordsIn } from "./WordHearing.ts"
 
@@ -50,18 +51,35 @@ const commitFault = (fault: SpeechToTextFault | undefined): SttCommitFault | und
   }
 }
 
-/**
- * The transcription emulator for a script.
- *
- * The emulator is not told of a segment's audio before its commit, so there are no beliefs about open segments.
- */
+/** Tells the same of a segment as the script's recogniser does. */
+const beliefsOf = (script: SpeechToTextScript, wordsOf: (segment: SttSegment) => string): SttBeliefs | undefined =>
+  script.interimEveryMs === undefined
+    ? undefined
+    : {
+        everyMs: script.interimEveryMs,
+        of: (number) => {
+          let state = Beliefs.initial
+          return (samples) => {
+            const [next, told] = Beliefs.step(state, wordsOf({ number, samples }), script.rewrites === true)
+            state = next
+            return told
+          }
+        }
+      }
+
+/** The transcription emulator for a script. */
 export const toSttEmulator = (script: SpeechToTextScript): SttEmulatorScript => {
   const { words } = script
+  const heard = ({ number, samples }: SttSegment, complete: boolean): string =>
+    typeof words === "function"
+      ? words(everySecond(samples), number)
+      : wordsIn(samples, words, RATE, complete).join(" ")
+  const beliefs = beliefsOf(script, (segment) => heard(segment, false))
   return {
-    words: ({ number, samples }) =>
-      typeof words === "function" ? words(everySecond(samples), number) : wordsIn(samples, words, RATE).join(" "),
+    words: (segment) => heard(segment, true),
     latency: (commit) => script.answers?.[commit]?.delayMs ?? script.delayMs ?? DEFAULT_TRANSCRIPT_MS,
-    commitFault: (commit) => commitFault(script.answers?.[commit]?.fault)
+    commitFault: (commit) => commitFault(script.answers?.[commit]?.fault),
+    ...(beliefs === undefined ? {} : { beliefs })
   }
 }
 

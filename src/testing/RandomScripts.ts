@@ -1,5 +1,9 @@
 /** A seed in, a call to simulate out: what the caller does, how the services behave and what is wrong with the line. Pure; the same seed gives the same call. */
+import { Effect, Layer, Schema } from "effect"
+import * as Tool from "effect/ai/Tool"
+import * as Toolkit from "effect/ai/Toolkit"
 import { type FailureReason } from "../schema/Errors.ts"
+import { CallTools, fromToolkit } from "../services/CallTools.ts"
 import { hangUp, interrupt, listen, pause, press, reset, say, type CallerScript } from "./CallerScript.ts"
 import { draw } from "./Draws.ts"
 import { type Impairments } from "./Impairments.ts"
@@ -39,9 +43,12 @@ interface Dice {
 
 const LANE = 100
 
-const diceOf = (seed: number): Dice => {
+/** Choices that came later: they leave the others what they were. */
+const LATER_LANE = 101
+
+const diceOf = (seed: number, lane = LANE): Dice => {
   let asked = 0
-  const next = (): number => draw(seed, LANE, asked++)
+  const next = (): number => draw(seed, lane, asked++)
   const between = (from: number, to: number): number => from + Math.floor(next() * (to - from + 1))
   return {
     next,
@@ -163,6 +170,37 @@ const replies = (dice: Dice, speak: Tongue, faults: boolean): ReadonlyArray<Lang
     return faults && dice.chance(0.3) ? { ...reply, fault: languageModelFault(dice) } : reply
   })
 
+const LookUp = Tool.make("LookUp", {
+  description: "Looks something up",
+  parameters: Schema.Struct({ ms: Schema.Finite, works: Schema.Boolean }),
+  success: Schema.String,
+  failure: Schema.String
+})
+const toolkit = Toolkit.make(LookUp)
+
+/** The tool of made-up calls: takes as long as it is asked to, and fails if it is asked to. */
+const tools: Layer.Layer<never> = Layer.effect(CallTools, Effect.map(toolkit, fromToolkit)).pipe(
+  Layer.provide(
+    toolkit.toLayer({
+      LookUp: ({ ms, works }) =>
+        Effect.andThen(Effect.sleep(ms), works ? Effect.succeed("found") : Effect.fail("nothing to be found"))
+    })
+  )
+)
+
+/** Lets some of the replies use a tool and go on after that. */
+const withTools = (
+  replies: ReadonlyArray<LanguageModelReply>,
+  dice: Dice,
+  speak: Tongue,
+  faults: boolean
+): ReadonlyArray<LanguageModelReply> =>
+  replies.map((reply) => {
+    if (reply.fault !== undefined || !dice.chance(0.3)) return reply
+    const params = { ms: dice.between(50, 4000), works: !faults || dice.chance(0.7) }
+    return { ...reply, calls: [{ name: LookUp.name, params }], then: { text: speak(1, 6, 1) } }
+  })
+
 const badLine = (dice: Dice): readonly [names: ReadonlyArray<string>, impairments: Impairments] => {
   const kinds: ReadonlyArray<readonly [string, () => Impairments]> = [
     ["jitter", () => ({ jitter: { maxMs: dice.between(5, 60) } })],
@@ -196,14 +234,18 @@ export const randomCall = (seed: number, options: RandomScriptOptions = {}): Ran
     ["waits and hangs up", [pause(dice.between(0, 7000)), hangUp]],
     ["is lost", [pause(dice.between(0, 3000)), reset]]
   ])
+  const later = diceOf(seed, LATER_LANE)
+  const tooled = later.chance(0.2)
   const disturbed = impairments.noise !== undefined || impairments.echo !== undefined
   const interimEveryMs = dice.oneOf([undefined, 250, 600])
+  const plain = replies(dice, agent, faults)
   return {
     seed,
     about: [
       ...moves.map(([name]) => name),
       ending[0],
       ...(faults ? ["services fail"] : []),
+      ...(tooled ? ["uses tools"] : []),
       ...lineNames.map((name) => `line: ${name}`)
     ],
     recognisable: !faults && lineNames.length === 0,
@@ -212,10 +254,12 @@ export const randomCall = (seed: number, options: RandomScriptOptions = {}): Ran
       script: [...moves.map(([, steps]) => steps), ending[1]],
       impairments,
       services: {
-        languageModel: { replies: replies(dice, agent, faults) },
+        languageModel: {
+          replies: tooled ? withTools(plain, later, makeTongue(later, 5000), faults) : plain
+        },
         speechToText: {
           delayMs: dice.between(20, 600),
-          ...(interimEveryMs === undefined ? {} : { interimEveryMs }),
+          ...(interimEveryMs === undefined ? {} : { interimEveryMs, rewrites: later.chance(0.5) }),
           ...(faults ? { answers: sparse(dice, 12, 0.25, () => speechToTextAnswer(dice)) } : {})
         },
         textToSpeech: {
@@ -228,9 +272,12 @@ export const randomCall = (seed: number, options: RandomScriptOptions = {}): Ran
           source: disturbed ? "truth" : "energy",
           ...(faults && dice.chance(0.2)
             ? { failures: [{ from: dice.between(0, 100), to: dice.between(100, 300) }] }
-            : {})
-        }
-      }
+            : {}),
+          ...(faults && later.chance(0.1) ? { unavailable: true } : {})
+        },
+        keptSpeech: !faults || later.chance(0.8)
+      },
+      ...(tooled ? { layer: tools } : {})
     }
   }
 }

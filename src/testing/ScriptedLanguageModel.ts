@@ -49,6 +49,8 @@ export interface LanguageModelReply {
   readonly text?: string
   /** Tools that are called after the words. */
   readonly calls?: ReadonlyArray<ScriptedCall>
+  /** What it goes on with when these tools have given their results; nothing by default. */
+  readonly then?: string | LanguageModelReply
   readonly firstTokenMs?: number
   readonly tokensPerSecond?: number
   readonly fault?: LanguageModelFault
@@ -91,10 +93,21 @@ export const requestOf = (number: number, messages: ReadonlyArray<ScriptedMessag
   return { number, turn: Math.max(0, said.length - 1), said: said.at(-1)?.text ?? "", messages }
 }
 
+/** How often tools have given results since the caller's last message. */
+const roundsOf = (messages: ReadonlyArray<ScriptedMessage>): number => {
+  const since = messages.slice(messages.findLastIndex(({ role }) => role === "user") + 1)
+  return since.filter(({ role }, n) => role === "tool" && since[n - 1]?.role !== "tool").length
+}
+
+const replyOf = (reply: string | LanguageModelReply): LanguageModelReply =>
+  typeof reply === "string" ? { text: reply } : reply
+
 /** What a script replies to a request. */
 export const replyTo = ({ replies }: LanguageModelScript, request: LanguageModelRequest): LanguageModelReply => {
-  const reply = typeof replies === "function" ? replies(request) : (replies[request.turn] ?? replies.at(-1) ?? "")
-  return typeof reply === "string" ? { text: reply } : reply
+  if (typeof replies === "function") return replyOf(replies(request))
+  let reply = replyOf(replies[request.turn] ?? replies.at(-1) ?? "")
+  for (let rounds = roundsOf(request.messages); rounds > 0; rounds--) reply = replyOf(reply.then ?? "")
+  return reply
 }
 
 type Part = Response.StreamPartEncoded

@@ -3,6 +3,7 @@ import { Effect, Layer, Queue, Stream } from "effect"
 import { BYTES_PER_MS } from "../schema/Audio.ts"
 import { type FailureReason, SpeechToTextError } from "../schema/Errors.ts"
 import { type InterimTranscript, SpeechToText, type SpeechToTextSession } from "../services/SpeechToText.ts"
+import * as Beliefs from "./Beliefs.ts"
 import { makeWordDecoder } from "./WordHearing.ts"
 import { type Lexicon } from "./WordSound.ts"
 
@@ -31,6 +32,8 @@ export interface SpeechToTextScript {
   readonly words: Lexicon | ((samples: Int16Array, segment: number) => string)
   /** How much audio, in milliseconds, lies between two beliefs about an open segment; without it there are none. */
   readonly interimEveryMs?: number
+  /** Whether the last word of a belief is wrong at first and put right by the next one; it is not by default. */
+  readonly rewrites?: boolean
   /** From a commit to its answer, in milliseconds; 150 by default. */
   readonly delayMs?: number
   /** By the position of the commit in the call, from 0; where there is nothing, the answer is right and in time. */
@@ -79,7 +82,7 @@ interface Segment {
   samples: number
   /** Samples at which the next belief is due, and the last one. */
   nextInterim: number
-  believed: string
+  belief: Beliefs.BeliefState
 }
 
 const answerOf = (
@@ -102,17 +105,16 @@ const openSession = (script: SpeechToTextScript) =>
       if (known !== undefined) return known
       const { words } = script
       const ear = typeof words === "function" ? functionEar(words, id) : lexiconEar(words)
-      const segment: Segment = { ear, samples: 0, nextInterim: every, believed: "" }
+      const segment: Segment = { ear, samples: 0, nextInterim: every, belief: Beliefs.initial }
       segments.set(id, segment)
       return segment
     }
 
     const believe = (id: number, segment: Segment): void => {
       segment.nextInterim += every
-      const text = segment.ear.words(false)
-      if (text === segment.believed) return
-      segment.believed = text
-      Queue.offerUnsafe(interims, { segment: id, text })
+      const [belief, text] = Beliefs.step(segment.belief, segment.ear.words(false), script.rewrites === true)
+      segment.belief = belief
+      if (text !== undefined) Queue.offerUnsafe(interims, { segment: id, text })
     }
 
     const append = (id: number, samples: Int16Array) =>

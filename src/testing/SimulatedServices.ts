@@ -128,9 +128,14 @@ export const keptSpeech = (options: AgentOptions): Layer.Layer<never> => {
   const { keptSpeech = true, textToSpeech } = options.services
   if (!keptSpeech) return Layer.empty
   const script = { ...textToSpeech, sampleRate: PHONE_RATE }
-  const texts = [(options.persona ?? testPersona).greeting, ...Object.values(defaultPhrases)]
-  const kept = new Map(texts.map((text) => [text, encodeMulaw(speechOf(script, text))]))
-  return Layer.succeed(KeptSpeech, { find: (text) => kept.get(text) })
+  const texts = new Set([(options.persona ?? testPersona).greeting, ...Object.values(defaultPhrases)])
+  const kept = new Map<string, Uint8Array>()
+  // Made when it is first asked for: most calls need little of it.
+  const find = (text: string): Uint8Array | undefined => {
+    if (texts.has(text) && !kept.has(text)) kept.set(text, encodeMulaw(speechOf(script, text)))
+    return kept.get(text)
+  }
+  return Layer.succeed(KeptSpeech, { find })
 }
 
 /** The scripted services of one call. */

@@ -7,7 +7,13 @@ import { type SttDesk, serveSession, type SttLine } from "./SttEmulatorSession.t
 import { type SttEmulatorScript, SttEvent } from "./SttScript.ts"
 
 export { SttCommitFault, SttConnectionFault, SttEvent } from "./SttScript.ts"
-export { type SttEmulatorScript, type SttInterim, type SttSegment, type SttViolation } from "./SttScript.ts"
+export {
+  type SttBeliefs,
+  type SttEmulatorScript,
+  type SttInterim,
+  type SttSegment,
+  type SttViolation
+} from "./SttScript.ts"
 
 /** A running emulator. */
 export interface SttEmulator {

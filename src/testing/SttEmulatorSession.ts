@@ -108,6 +108,9 @@ export const serveSession = Effect.fnUntraced(function* (
     let bytes = 0
     let bytesEver = 0
     let told = 0
+    /** What is believed of the segment that is being sent, and after how much of it next, in milliseconds. */
+    let believe: ((samples: Int16Array) => string | undefined) | undefined
+    let believesAt = script.beliefs?.everyMs ?? Infinity
     /** Position of the item that audio is being added to. */
     let item = 0
     const underWay = new Set<Due>()
@@ -165,6 +168,9 @@ export const serveSession = Effect.fnUntraced(function* (
       yield* hangUp(1000)
     })
 
+    /** A hypothesis: it replaces the one before. */
+    const tell = (text: string) => say({ type: `${TRANSCRIPTION}.delta`, ...itemId(item), delta: text })
+
     const append = Effect.fnUntraced(function* (audio: string, frameLength: number) {
       const decoded = Base64.decode(audio)
       if (Result.isFailure(decoded)) return yield* record(SttEvent.Violated({ connection, rule: "bad base64" }))
@@ -184,8 +190,13 @@ export const serveSession = Effect.fnUntraced(function* (
       const interims = script.interims?.(desk.segment()) ?? []
       for (let next = interims[told]; next !== undefined && next.atMs <= toMs(bytes); next = interims[told]) {
         told++
-        yield* say({ type: `${TRANSCRIPTION}.delta`, ...itemId(item), delta: next.text })
+        yield* tell(next.text)
       }
+      if (toMs(bytes) < believesAt || script.beliefs === undefined) return
+      believesAt += script.beliefs.everyMs
+      believe ??= script.beliefs.of(desk.segment())
+      const belief = believe(toSamples(pieces))
+      if (belief !== undefined) yield* tell(belief)
     })
 
     const empty = () => {
@@ -193,6 +204,8 @@ export const serveSession = Effect.fnUntraced(function* (
       pieces = []
       bytes = 0
       told = 0
+      believe = undefined
+      believesAt = script.beliefs?.everyMs ?? Infinity
       item++
       return samples
     }

@@ -16,6 +16,14 @@ export interface SttInterim {
   readonly text: string
 }
 
+/** Hypotheses that depend on what is heard, by its position in the audio and not by the Clock. */
+export interface SttBeliefs {
+  /** How much audio of a segment, in milliseconds, lies between two of them. */
+  readonly everyMs: number
+  /** Made for each segment, by its position: what is told of all that was sent of it so far, if anything. */
+  readonly of: (segment: number) => (samples: Int16Array) => string | undefined
+}
+
 /** What goes wrong with a connection. */
 export type SttConnectionFault = Data.TaggedEnum<{
   /** The upgrade is answered with this HTTP status. */
@@ -60,6 +68,8 @@ export interface SttEmulatorScript {
   readonly words?: ReadonlyArray<string> | ((segment: SttSegment) => string)
   /** The hypotheses told while a segment is being sent, in the order of their times. */
   readonly interims?: (segment: number) => ReadonlyArray<SttInterim>
+  /** Hypotheses of what is heard, besides those; none when left out. */
+  readonly beliefs?: SttBeliefs
   /**
    * From a commit to its answer: a duration, or by the position of the commit (from 0, over all connections) a duration
    * or an effect to wait for. Answers on a connection keep the order of their commits whatever they take.

@@ -177,12 +177,22 @@ export const makeWordDecoder = (lexicon: Lexicon, sampleRate: number = PHONE_RAT
   }
 }
 
-/** The words in a track, with their places. */
-export const hearWords = (samples: Int16Array, lexicon: Lexicon, sampleRate?: number): ReadonlyArray<HeardWord> => {
+/** The words in a track, with their places; while the track is not `complete`, those that are certain by then. */
+export const hearWords = (
+  samples: Int16Array,
+  lexicon: Lexicon,
+  sampleRate?: number,
+  complete = true
+): ReadonlyArray<HeardWord> => {
   const decoder = makeWordDecoder(lexicon, sampleRate)
-  return [...decoder.push(samples), ...decoder.end()]
+  const heard = decoder.push(samples)
+  return complete ? [...heard, ...decoder.end()] : heard
 }
 
-/** The words in a track, in order and as they are written. */
-export const wordsIn = (samples: Int16Array, lexicon: Lexicon, sampleRate?: number): ReadonlyArray<string> =>
-  hearWords(samples, lexicon, sampleRate).map(({ word }) => word)
+/** The words in a track, in order and as they are written; as {@link hearWords}. */
+export const wordsIn = (
+  samples: Int16Array,
+  lexicon: Lexicon,
+  sampleRate?: number,
+  complete = true
+): ReadonlyArray<string> => hearWords(samples, lexicon, sampleRate, complete).map(({ word }) => word)

@@ -110,6 +110,7 @@ export {
 export { type ChatEnding, type ChatFault, type ChatPace, type ChatRefusal, type ChatReply } from "./ChatReply.ts"
 export { type SttEmulator, sttEmulator } from "./SttEmulator.ts"
 export {
+  type SttBeliefs,
   SttCommitFault,
   SttConnectionFault,
   type SttEmulatorScript,

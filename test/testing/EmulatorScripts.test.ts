@@ -38,6 +38,20 @@ describe("the recogniser's script", () => {
     assert.deepStrictEqual(heard, [1600])
   })
 
+  it("believes the same of what it has heard so far", () => {
+    const up = makeResampler(8000, 16_000)
+    const samples = up.push(soundOf("book a table for two"))
+    const emulator = toSttEmulator({ words: lexiconOf("book a table for two"), interimEveryMs: 250, rewrites: true })
+    const { beliefs } = emulator
+    assert(beliefs !== undefined)
+    assert.strictEqual(beliefs.everyMs, 250)
+    const believe = beliefs.of(0)
+    const told = [16, 32, 48, 64].map((ms) => believe(samples.subarray(0, ms * 250)))
+    assert.deepStrictEqual(told, ["bo", "book a", "book a tab", "book a table fo"])
+    assert.strictEqual(beliefs.of(1)(samples.subarray(0, 16 * 250)), "bo", "a segment of its own")
+    assert.isUndefined(toSttEmulator({ words: [] }).beliefs)
+  })
+
   it("is as late and goes wrong as often", () => {
     const script = toSttEmulator({
       words: [],

@@ -26,6 +26,7 @@ describe("made-up calls", () => {
       "presses keys",
       "is lost",
       "services fail",
+      "uses tools",
       "line: echo"
     ]) {
       assert.isTrue(kinds.has(kind), kind)

@@ -74,6 +74,22 @@ describe("a scripted recogniser", () => {
     )
   )
 
+  it.live("puts right what it believed of a word it had only just heard", () =>
+    withSession({ interimEveryMs: 200, rewrites: true }, (session) =>
+      Effect.gen(function* () {
+        const interims = yield* Effect.forkScoped(Stream.runCollect(Stream.take(session.interims, 3)))
+        yield* send(session, 7, new Int16Array(8 * 600))
+        yield* send(session, 7, soundOf("I would"))
+        yield* send(session, 7, new Int16Array(8 * 600))
+        assert.strictEqual(yield* session.commit(7), "I would")
+        assert.deepStrictEqual(
+          (yield* Fiber.join(interims)).map(({ text }) => text),
+          ["I", "I wou", "I would"]
+        )
+      })
+    )
+  )
+
   it.live("asks a function for the words of a segment", () =>
     withSession({ words: (samples, segment) => `${segment}: ${samples.length}` }, (session) =>
       Effect.gen(function* () {

@@ -1,7 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Stream } from "effect"
+import { Effect, Exit, Layer, Schema, Stream } from "effect"
 import { LanguageModel } from "effect/ai"
+import * as Tool from "effect/ai/Tool"
+import * as Toolkit from "effect/ai/Toolkit"
 import { TextToSpeechError } from "../../src/schema/Errors.ts"
+import { CallTools, fromToolkit } from "../../src/services/CallTools.ts"
 import { TextToSpeech, type TextToSpeechSession } from "../../src/services/TextToSpeech.ts"
 import {
   hangUp,
@@ -147,6 +150,41 @@ describe("a simulated call", () => {
         entriesOf(lost.timeline, "Ended").map(({ reason }) => reason),
         ["connection lost"]
       )
+    })
+  )
+
+  it.live("uses tools, says something meanwhile, and goes on with their results", () =>
+    Effect.gen(function* () {
+      const Weather = Tool.make("Weather", {
+        parameters: Schema.Struct({ city: Schema.String }),
+        success: Schema.String
+      })
+      const tools = Toolkit.make(Weather)
+      const slow = tools.toLayer({ Weather: ({ city }) => Effect.as(Effect.sleep("3 seconds"), `Sun in ${city}.`) })
+      const report = yield* simulate({
+        script: [listen(), say(spoken("How is the weather in Rome?")), listen(4000), hangUp],
+        turns: { speculationsPerTurn: 0 },
+        services: {
+          languageModel: {
+            replies: [
+              {
+                text: "Let me look.",
+                calls: [{ name: "Weather", params: { city: "Rome" } }],
+                then: "It is sunny in Rome."
+              }
+            ]
+          }
+        },
+        layer: Layer.effect(CallTools, Effect.map(tools, fromToolkit)).pipe(Layer.provide(slow))
+      })
+      assert.deepStrictEqual(checkCall(report, everything), [], renderTimeline(report.timeline))
+      assert.deepStrictEqual(report.conversation.at(-1), { by: "agent", text: "Let me look. It is sunny in Rome." })
+      assert.deepStrictEqual(
+        report.requests.map(({ messages }) => messages.at(-1)?.role),
+        ["user", "tool"]
+      )
+      const [before, after] = entriesOf(report.timeline, "AgentSpeech").slice(-2)
+      assert.isAbove((after?.atMs ?? 0) - (before?.untilMs ?? 0), 1500, "the tool's three seconds")
     })
   )
 

@@ -94,6 +94,26 @@ describe("audio", () => {
     )
   )
 
+  it.live("is believed to be what it is heard as, by its position and from the beginning for each segment", () =>
+    withClient(
+      {
+        words: ["one", "two"],
+        beliefs: {
+          everyMs: 100,
+          of: (segment) => (samples) => (samples.length < 3000 ? undefined : `${segment}: ${samples.length}`)
+        }
+      },
+      Effect.fnUntraced(function* (client) {
+        for (const [item, words] of ["one", "two"].entries()) {
+          for (let pieces = 0; pieces < 5; pieces++) yield* client.append(new Uint8Array(1600))
+          yield* client.send(commit)
+          assert.deepInclude(yield* client.next, { delta: `${item}: 3200`, item_id: `item_0_${item}` })
+          assert.deepInclude(yield* client.next, { transcript: words, item_id: `item_0_${item}` })
+        }
+      })
+    )
+  )
+
   it.live("that is none is not answered", () =>
     withClient(
       {},
