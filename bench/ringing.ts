@@ -45,6 +45,7 @@ const farAway = (target: URL): Effect.Effect<URL, never, Scope.Scope> =>
           socket.on("error", () => socket.destroy())
           setTimeout(() => {
             const passed = connect(Number(target.port), target.hostname)
+            open.add(passed)
             passed.on("error", () => socket.destroy())
             passed.setNoDelay(true)
             passed.pipe(socket.setNoDelay(true)).pipe(passed)

@@ -129,10 +129,10 @@ describe("somebody who speaks over the agent and means it", () => {
         const held = yield* over(spoken(word))
         isStopped(held)
         const startMs = held.call.utterances[1]?.startMs ?? 0
-        assert.isFalse(isHeard(held, startMs + 450, startMs + 900), held.story)
+        assert.isFalse(isHeard(held, startMs + 450, startMs + 650), held.story)
         const [stopped] = entriesOf(held.timeline, "BargeIn")
         // The word itself, and what recognition takes to tell of it.
-        assert.isBelow(stopped?.atMs ?? Infinity, startMs + 60 * word.length + 250, held.story)
+        assert.isBelow(stopped?.atMs ?? Infinity, startMs + 60 * word.length + 300, held.story)
       })
     )
   }

@@ -4,7 +4,7 @@ import { type MediaLink } from "../../src/services/MediaLink.ts"
 import { decodeMulawBase64, encodeMulaw } from "../../src/streams/Mulaw.ts"
 import { loadSpeech } from "./Speech.ts"
 
-const TALKERS = 7
+const TALKERS = 12
 
 /** Seconds of it before it repeats. */
 const SECONDS = 16
