@@ -27,9 +27,12 @@ const join = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
   return whole
 }
 
+/** Nobody waits for the first sound of these, and whole sentences sound better. */
+const wholeSentences = sentences({ firstClauseMinChars: 0 })
+
 /** The whole of a text for the line. */
 const synthesise = (voice: TextToSpeechSession, text: string) =>
-  voice.speak(Stream.make(text).pipe(sentences(), speakableText)).pipe(
+  voice.speak(Stream.make(text).pipe(wholeSentences, speakableText)).pipe(
     speechToLine,
     Stream.map((audio) => audio.mulaw),
     Stream.runCollect,
