@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as NodeWS from "@effect/platform-node/NodeWS"
-import { Context, Effect, Layer, Redacted, Stream } from "effect"
+import { Context, Effect, Layer, Queue, Redacted, Stream } from "effect"
+import { FetchHttpClient } from "effect/http"
 import { createServer, type IncomingMessage, type Server } from "node:http"
+import { fileURLToPath } from "node:url"
 import * as KeptHttpClient from "../../src/layers/KeptHttpClient.ts"
 import * as ReadySockets from "../../src/layers/ReadySockets.ts"
 import * as TogetherLanguageModel from "../../src/layers/TogetherLanguageModel.ts"
@@ -13,10 +15,13 @@ import { Prewarm } from "../../src/services/Prewarm.ts"
 import { SpeechToText } from "../../src/services/SpeechToText.ts"
 import { TextToSpeech } from "../../src/services/TextToSpeech.ts"
 import { chatEmulator } from "../../src/testing/ChatEmulator.ts"
+import { hangUp, waitUntilAgentSpeaks } from "../../src/testing/CallerScript.ts"
 import { serveEmulator } from "../../src/testing/EmulatorServer.ts"
+import { httpCall } from "../../src/testing/HttpCall.ts"
 import { sttEmulator } from "../../src/testing/SttEmulator.ts"
 import { ttsEmulator } from "../../src/testing/TtsEmulator.ts"
 import { callSid, openCall, postForm, serve, signedEnv, signFor } from "../support/httpServer.ts"
+import { startNode } from "../support/process.ts"
 import { configLayer, KEY, say } from "../support/Recognition.ts"
 
 const services = (config: Layer.Layer<AppConfig>) =>
@@ -151,4 +156,36 @@ describe("the webhook", () => {
       assert.strictEqual(count(), before)
     }).pipe(Effect.provideService(Prewarm, prewarm))
   })
+})
+
+describe("the program", { timeout: 30_000 }, () => {
+  it.live("connects to recognition once for a call: while the phone rings", () =>
+    Effect.gen(function* () {
+      const stt = yield* sttEmulator({ apiKey: Redacted.make(KEY) })
+      const tts = yield* ttsEmulator({ apiKey: Redacted.make(KEY) })
+      const chat = yield* chatEmulator({ replies: ["Yes."] })
+      const origin = yield* serveEmulator(Layer.mergeAll(stt.routes, tts.routes, chat.routes))
+      const program = yield* startNode([fileURLToPath(new URL("../../src/main.ts", import.meta.url))], {
+        TOGETHER_API_KEY: KEY,
+        TOGETHER_BASE_URL: new URL("/v1", origin).href,
+        HOST: "127.0.0.1",
+        PORT: "0",
+        LOG_FORMAT: "json"
+      })
+      const listening = yield* Effect.repeat(Queue.take(program.lines), { until: (line) => line.includes("Listening") })
+      const webhookUrl = new URL("/twiml", JSON.parse(listening).annotations.url)
+      // One that rings and never comes: what was opened for it is there for the next one.
+      yield* postForm(webhookUrl.host, "/twiml", { CallSid: callSid(1) }, "")
+      yield* stt.awaitEvent("Ready")
+      const script = [waitUntilAgentSpeaks(), hangUp]
+      const call = yield* httpCall({ script, webhookUrl, allowInsecure: true }).pipe(
+        Effect.provide(FetchHttpClient.layer)
+      )
+      assert.deepStrictEqual(call.failures, [])
+      yield* stt.awaitEvent("Closed")
+      const asked = (yield* stt.events).filter(({ _tag }) => _tag === "Asked")
+      // Once for each that rang, and not by the call.
+      assert.strictEqual(asked.length, 2)
+    })
+  )
 })
