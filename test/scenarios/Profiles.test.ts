@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
-import { defaultTurnSettings } from "../../src/schema/TurnSettings.ts"
+import { Effect, Layer, Schema } from "effect"
+import { Tool, Toolkit } from "effect/ai"
+import { type BargeInProfile, defaultTurnSettings } from "../../src/schema/TurnSettings.ts"
+import { CallTools, fromToolkit } from "../../src/services/CallTools.ts"
 import { hangUp, interrupt, listen, pause, say } from "../../src/testing/CallerScript.ts"
 import { type SimulationOptions } from "../../src/testing/Simulation.ts"
 import { testPersona } from "../../src/testing/SimulatedServices.ts"
@@ -77,6 +79,45 @@ describe("what interrupts the agent", () => {
       const stubborn = yield* thinking(5000)
       assert.strictEqual(stubborn.requests.length, 1, stubborn.story)
       for (const held of [usual, stubborn]) assert.strictEqual(repliesIn(held).at(-1), long)
+    })
+  )
+
+  it.live("is more while a tool runs than while it thinks: what was begun is not done twice for a cough", () =>
+    Effect.gen(function* () {
+      const Weather = Tool.make("weather", {
+        parameters: Schema.Struct({ city: Schema.String }),
+        success: Schema.String
+      })
+      const tools = Toolkit.make(Weather)
+      const asking = (tool: BargeInProfile) =>
+        Effect.gen(function* () {
+          const slow = Effect.delay(Effect.succeed("dry"), "3 seconds")
+          const layer = Layer.effect(CallTools, Effect.map(tools, fromToolkit)).pipe(
+            Layer.provide(tools.toLayer({ weather: () => slow }))
+          )
+          const held = yield* hold(
+            {
+              layer,
+              turns: { fillerMs: 0, bargeIn: { ...defaultTurnSettings.bargeIn, tool } },
+              script: [listen(), say(spoken("Is it dry?")), pause(1800), say(noise(400)), listen(900), hangUp],
+              services: {
+                ...services,
+                languageModel: {
+                  replies: ({ messages }) =>
+                    messages.at(-1)?.role === "tool"
+                      ? "It is dry in Rome."
+                      : { calls: [{ name: "weather", params: { city: "Rome" } }] }
+                }
+              }
+            },
+            { reactionMs: 5000 }
+          )
+          assert.strictEqual(repliesIn(held).at(-1), "It is dry in Rome.", held.story)
+          return held.requests.length
+        })
+      // Asked, and asked again with what the tool said.
+      assert.strictEqual(yield* asking(defaultTurnSettings.bargeIn.tool), 2)
+      assert.isAbove(yield* asking(defaultTurnSettings.bargeIn.thinking), 2)
     })
   )
 })
