@@ -1,5 +1,4 @@
 /** A server of the command's own: on a free port of this machine, with the sandbox or, if there is a key, with Together. Tells what happened in its call. */
-import * as NodeWS from "@effect/platform-node/NodeWS"
 import {
   Cause,
   ConfigProvider,
@@ -24,6 +23,7 @@ import { describeCause } from "../layers/Startup.ts"
 import * as TogetherLanguageModel from "../layers/TogetherLanguageModel.ts"
 import * as TogetherSpeechToText from "../layers/TogetherSpeechToText.ts"
 import * as TogetherTextToSpeech from "../layers/TogetherTextToSpeech.ts"
+import * as VendorSockets from "../layers/VendorSockets.ts"
 import { AppConfig } from "../services/AppConfig.ts"
 import { KeptSpeech } from "../services/KeptSpeech.ts"
 import { Provider } from "../services/Provider.ts"
@@ -68,7 +68,7 @@ const together = Layer.mergeAll(
   TogetherSpeechToText.layer,
   TogetherTextToSpeech.layer,
   TogetherLanguageModel.layer
-).pipe(Layer.provide([NodeWS.layerWebSocketConstructor, FetchHttpClient.layer]))
+).pipe(Layer.provide([VendorSockets.layer, FetchHttpClient.layer]))
 
 const provided = Layer.unwrap(Effect.map(Provider, (provider) => (provider === "sandbox" ? Sandbox.layer : together)))
 

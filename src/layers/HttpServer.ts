@@ -5,6 +5,7 @@ import { HttpRouter, UrlParams } from "effect/http"
 import { createServer, type Server } from "node:http"
 import { MAX_FRAME_BYTES } from "../schema/Twilio.ts"
 import { AppConfig } from "../services/AppConfig.ts"
+import { EdgeConfig } from "../services/EdgeConfig.ts"
 import { type MediaLink } from "../services/MediaLink.ts"
 import { unknownPaths } from "./Endpoint.ts"
 import { healthRoutes } from "./HealthRoute.ts"
@@ -20,19 +21,25 @@ const websocket = {
   closeTimeout: 2000
 }
 
-const createHttpServer = () =>
-  createServer({
+/** Connections that there may be, whatever comes on them: every call has one, and webhooks and pages come on others. */
+export const maxConnections = (maxCalls: number): number => 4 * maxCalls + 1000
+
+const createHttpServer = (connections: number) => () => {
+  const server = createServer({
     // Proxies and tunnels keep idle connections for up to a minute and expect them to work when they use them again.
     keepAliveTimeout: 65_000,
     // Nobody the server is for takes long to say what they want; who does is only holding the connection.
     headersTimeout: 10_000,
     requestTimeout: 15_000
   })
+  server.maxConnections = connections
+  return server
+}
 
 /** Listens as configured; when the scope closes, live calls get a moment to end before they are hung up. */
 const listen = Layer.unwrap(
-  Effect.map(AppConfig, ({ server }) =>
-    NodeHttpServer.layerServer(createHttpServer, {
+  Effect.map(Effect.all([AppConfig, EdgeConfig]), ([{ server }, { maxCalls }]) =>
+    NodeHttpServer.layerServer(createHttpServer(maxConnections(maxCalls)), {
       host: server.host,
       port: server.port,
       gracefulShutdownTimeout: "1 second",

@@ -1,5 +1,4 @@
 /** The graph of the program: the server, calls on it, and what they stand on. Owns no behaviour. */
-import * as NodeWS from "@effect/platform-node/NodeWS"
 import { Effect, Layer } from "effect"
 import { CallFeed } from "../services/CallFeed.ts"
 import { CallObserver } from "../services/CallObserver.ts"
@@ -17,6 +16,7 @@ import * as SandboxTextToSpeech from "./SandboxTextToSpeech.ts"
 import { serverWith, workerWith } from "./Server.ts"
 import * as SileroVoiceActivity from "./SileroVoiceActivity.ts"
 import * as TogetherPrewarm from "./TogetherPrewarm.ts"
+import * as VendorSockets from "./VendorSockets.ts"
 
 /** Phones that ring at the same time, of which there are few even on a busy line. */
 const MAX_READY = 16
@@ -24,7 +24,7 @@ const MAX_READY = 16
 /** Sockets that are open before anybody answers: never more than calls may be. */
 const sockets = Layer.unwrap(
   Effect.map(EdgeConfig, ({ maxCalls }) => ReadySockets.layer({ limit: Math.min(maxCalls, MAX_READY) }))
-).pipe(Layer.provide(NodeWS.layerWebSocketConstructor))
+).pipe(Layer.provide(VendorSockets.layer))
 
 const together = Layer.merge(Providers.layer, TogetherPrewarm.layer).pipe(
   Layer.provide([sockets, KeptHttpClient.layer])

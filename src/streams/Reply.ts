@@ -19,6 +19,8 @@ export interface ReplyOptions<E> {
   /** What to say, in pieces of any size. */
   readonly words: Stream.Stream<string, E>
   readonly speech: TextToSpeechSession
+  /** All of it, if it is always the same: where it is kept by the time the voice has failed, it is said after all. */
+  readonly fixed?: string
   /** Done when the caller has waited long enough for a filler; never when there is to be none. */
   readonly fillerWanted?: Effect.Effect<void>
   /** Speech that need not be made; said in place of the voice when that fails. */
@@ -139,9 +141,18 @@ export const reply = Effect.fnUntraced(function* <E extends { readonly message: 
     })
   })
 
+  /** What could not be said in the voice as it was kept meanwhile; nothing of the voice's sentences came. */
+  const fixedAfterAll = Effect.suspend(() => {
+    const mulaw = options.fixed === undefined ? undefined : kept.find(options.fixed)
+    if (options.fixed === undefined || mulaw === undefined) return Effect.succeed(Stream.empty)
+    for (let unsaid = 0; unsaid < index; unsaid++) playout.sentence(unsaid, "")
+    sounding = index
+    return Effect.as(sentence(options.fixed), Stream.make<[ReplyAudio]>({ sentence: sounding, mulaw }))
+  })
+
   /** What is said when the voice fails, if it was kept; it goes behind what came of the voice, which may be cut off. */
   const insteadOfVoice = Effect.suspend(() => {
-    if (sounding < 0) return Effect.succeed(Stream.empty)
+    if (sounding < 0) return fixedAfterAll
     const end: ReplyAudio = { sentence: sounding, mulaw: new Uint8Array(0), brokeOff: "perhaps" }
     const mulaw = kept.find(phrases.brokeOff)
     if (mulaw === undefined) return Effect.succeed(Stream.make(end))
@@ -188,10 +199,10 @@ export const reply = Effect.fnUntraced(function* <E extends { readonly message: 
   return { said: sounding >= 0 } satisfies Saying
 })
 
-/** Says a fixed text: as it was kept, or in the voice. */
+/** Says a fixed text: as it was kept, or in the voice, or, when that fails, as it was kept meanwhile. */
 export const fixedReply = (options: Omit<ReplyOptions<never>, "words">, text: string): Effect.Effect<Saying> => {
   const mulaw = options.kept.find(text)
-  if (mulaw === undefined) return reply({ ...options, words: Stream.make(text) })
+  if (mulaw === undefined) return reply({ ...options, words: Stream.make(text), fixed: text })
   const { epoch, playout, tell } = options
   playout.sentence(0, text)
   const onAudible = Effect.andThen(tell({ _tag: "Audible", epoch }), options.news.onAudible)

@@ -1,5 +1,4 @@
 /** The same scenario as a simulation's in real time and on real sockets: caller, webhook, media stream, and emulators of every service. Owns the processes' parts, not what they do. */
-import * as NodeWS from "@effect/platform-node/NodeWS"
 import { Context, Deferred, Effect, Layer, Metric, Option, Random, type Scope } from "effect"
 import { FetchHttpClient, HttpServer } from "effect/http"
 import * as Edge from "../layers/Edge.ts"
@@ -7,6 +6,7 @@ import { serverLayer } from "../layers/HttpServer.ts"
 import * as TogetherLanguageModel from "../layers/TogetherLanguageModel.ts"
 import * as TogetherSpeechToText from "../layers/TogetherSpeechToText.ts"
 import * as TogetherTextToSpeech from "../layers/TogetherTextToSpeech.ts"
+import * as VendorSockets from "../layers/VendorSockets.ts"
 import { AppConfig } from "../services/AppConfig.ts"
 import { type MediaLink } from "../services/MediaLink.ts"
 import { runCall } from "../streams/Call.ts"
@@ -94,7 +94,7 @@ const services = (options: ScenarioOptions, baseUrl: URL, truth: GroundTruth, wa
     scriptedVoiceActivity(options.services.voiceActivity, truth)
   ).pipe(
     Layer.provideMerge(Layer.succeed(AppConfig, { ...config, together: { ...config.together, baseUrl } })),
-    Layer.provide([NodeWS.layerWebSocketConstructor, FetchHttpClient.layer])
+    Layer.provide([VendorSockets.layer, FetchHttpClient.layer])
   )
 }
 

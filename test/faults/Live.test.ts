@@ -1,5 +1,4 @@
 /** The rows of the fault matrix that matter most, in real time: the product's own clients on real sockets, against emulators. Only the voice detector is a stand-in. */
-import * as NodeWS from "@effect/platform-node/NodeWS"
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Layer, Metric } from "effect"
 import { FetchHttpClient } from "effect/http"
@@ -7,6 +6,7 @@ import * as Providers from "../../src/layers/Providers.ts"
 import * as TogetherLanguageModel from "../../src/layers/TogetherLanguageModel.ts"
 import * as TogetherSpeechToText from "../../src/layers/TogetherSpeechToText.ts"
 import * as TogetherTextToSpeech from "../../src/layers/TogetherTextToSpeech.ts"
+import * as VendorSockets from "../../src/layers/VendorSockets.ts"
 import { defaultPhrases as phrases } from "../../src/schema/Phrases.ts"
 import { AppConfig, type DeadlineSettings, type TogetherSettings } from "../../src/services/AppConfig.ts"
 import { FallbackConfig, type FallbackSettings } from "../../src/services/FallbackConfig.ts"
@@ -109,7 +109,7 @@ const hold = (row: LiveRow) =>
       scriptedVoiceActivity({ source: "truth" }, truth)
     ).pipe(
       Layer.provideMerge(Layer.succeed(AppConfig, config)),
-      Layer.provide([NodeWS.layerWebSocketConstructor, FetchHttpClient.layer])
+      Layer.provide([VendorSockets.layer, FetchHttpClient.layer])
     )
     const context = yield* Layer.build(services)
     const fibers = makeFiberCount()

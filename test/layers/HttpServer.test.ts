@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Logger, Queue, Scope, Stream } from "effect"
+import { connect, type Socket } from "node:net"
+import { maxConnections } from "../../src/layers/HttpServer.ts"
 import { MAX_FRAME_BYTES } from "../../src/schema/Twilio.ts"
 import { type MediaLink } from "../../src/services/MediaLink.ts"
 import { callSid, openCall, openWebSocket, sendRaw, serve, startFrame } from "../support/httpServer.ts"
@@ -274,6 +276,28 @@ describe("the media stream", () => {
       yield* Scope.close(server, Exit.void)
       yield* Deferred.await(interrupted)
       assert.strictEqual((yield* client.closed)[0], 1001)
+    })
+  )
+})
+
+describe("connections", () => {
+  it.live("are as many as there may be for so many calls, and one more is dropped", () =>
+    Effect.gen(function* () {
+      const host = yield* serve(echo, { env: { MAX_CALLS: "1" } })
+      const { hostname, port } = new URL(`http://${host}`)
+      const open = Effect.acquireRelease(
+        Effect.callback<Socket>((resume) => {
+          const socket = connect(Number(port), hostname, () => resume(Effect.succeed(socket)))
+          socket.on("error", () => {})
+        }),
+        (socket) => Effect.sync(() => socket.destroy())
+      )
+      yield* Effect.replicateEffect(open, maxConnections(1), { discard: true })
+      const dropped = yield* open
+      yield* Effect.callback<void>((resume) => {
+        dropped.on("close", () => resume(Effect.void))
+        dropped.resume()
+      })
     })
   )
 })

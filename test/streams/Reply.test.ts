@@ -320,3 +320,27 @@ it.effect("a fixed reply that is kept needs no voice", () =>
     assert.deepInclude(yield* playout.stop(2), { text: "Hi." })
   })
 )
+
+it.effect("a fixed reply that is kept by the time its voice has failed is said after all", () =>
+  Effect.gen(function* () {
+    const { common } = yield* run(Stream.empty)
+    const playout = yield* makePlayout(
+      { media: () => Effect.void, mark: () => Effect.void, clear: Effect.void },
+      defaultPlayoutSettings
+    )
+    const track = yield* playout.begin(2)
+    yield* playout.release(2)
+    let made = false
+    const kept = { find: () => (made ? new Uint8Array(800).fill(3) : undefined) }
+    const fiber = yield* Effect.forkChild(
+      fixedReply({ ...common, epoch: 2, playout: track, kept, speech: silentVoice }, "Hi there. How can I help?")
+    )
+    yield* settle
+    made = true
+    yield* TestClock.adjust("10 seconds")
+    yield* settle
+    assert.deepStrictEqual(yield* Fiber.join(fiber), { said: true })
+    const { generated, text } = yield* playout.stop(2)
+    assert.deepStrictEqual([text, generated], ["Hi there. How can I help?", "Hi there. How can I help?"])
+  })
+)
