@@ -28,9 +28,9 @@ export const makeLeftovers = (): Leftovers => {
   }
 }
 
-/** Looks again and again until no more is there than that, for twenty seconds at most; gives what is there then. */
-export const settle = Effect.fnUntraced(function* (leftovers: Leftovers, expected: Alive) {
-  const untilMs = (yield* Clock.currentTimeMillis) + 20_000
+/** Looks again and again until no more is there than that, for so long at most; gives what is there then. */
+export const settle = Effect.fnUntraced(function* (leftovers: Leftovers, expected: Alive, seconds: number) {
+  const untilMs = (yield* Clock.currentTimeMillis) + seconds * 1000
   for (;;) {
     const alive = leftovers.alive()
     const settled =

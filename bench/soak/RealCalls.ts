@@ -24,6 +24,9 @@ const WARM_UP = 3
 /** Bytes a call may seem to add: what is remembered of it on purpose (a used token, a number in a metric), and noise. */
 const FLAT_BYTES = 4000
 
+/** How long connections are kept on purpose for the next call, and a little more, in seconds. */
+const KEPT_S = 70
+
 /** The callers' process, until the scope closes. */
 const startCallers = Effect.gen(function* () {
   const told = yield* Queue.unbounded<FromCallers>()
@@ -76,7 +79,7 @@ const soak = (waves: number, atATime: number, leftovers: Leftovers, problems: Ar
     const idleAtFirst = leftovers.alive()
     // What is loaded, opened and compiled for the first call is not left over from it.
     yield* callers.hold({ host, first: 1_000_000, count: 7 })
-    const idle = yield* settle(leftovers, { ...idleAtFirst, sockets: 0 })
+    const idle = yield* settle(leftovers, { ...idleAtFirst, sockets: 0 }, KEPT_S)
     printRow(["no calls", megabytes(heapBytes()), idle.fibers, idle.sockets, idle.timers])
 
     const samples: Array<HeapSample> = []
@@ -84,12 +87,14 @@ const soak = (waves: number, atATime: number, leftovers: Leftovers, problems: Ar
     for (let wave = 0; wave < waves; wave++) {
       const calls = yield* callers.hold({ host, first: wave * atATime, count: atATime })
       all.push(...calls)
-      const alive = yield* settle(leftovers, idle)
+      const alive = yield* settle(leftovers, idle, 1)
       const bytes = heapBytes()
       samples.push([all.length, bytes])
       printRow([`${all.length} calls`, megabytes(bytes), alive.fibers, alive.sockets, alive.timers])
-      problems.push(...compare(`after ${all.length} calls`, alive, idle))
     }
+    const alive = yield* settle(leftovers, idle, KEPT_S)
+    printRow(["a while later", megabytes(heapBytes()), alive.fibers, alive.sockets, alive.timers])
+    problems.push(...compare(`after ${all.length} calls`, alive, idle))
     const live = yield* registry.count
     if (live > 0) problems.push(`${live} calls are still counted`)
     const unheard = all.filter(({ audible }) => !audible).length
@@ -113,7 +118,7 @@ export const holdRealCalls = async (waves: number, atATime: number): Promise<Rea
   await Effect.runPromise(
     Effect.provideService(soak(waves, atATime, leftovers, problems), Metric.FiberRuntimeMetrics, leftovers.service)
   )
-  const alive = await Effect.runPromise(settle(leftovers, none))
+  const alive = await Effect.runPromise(settle(leftovers, none, 5))
   printRow(["the server's end", megabytes(heapBytes()), alive.fibers, alive.sockets, alive.timers])
   problems.push(...compare("after the server's end", alive, none))
   console.log(`in ${((performance.now() - began) / 1000).toFixed(0)} s\n`)
