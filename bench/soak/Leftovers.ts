@@ -52,7 +52,7 @@ export const heapBytes = (): number => {
 export type HeapSample = readonly [calls: number, bytes: number]
 
 /** Samples that make a line. */
-const FEWEST = 4
+const FEWEST = 2
 
 /** Bytes that each call adds, by the straight line that fits the samples best; undefined if they are too few to tell. */
 const bytesPerCall = (samples: ReadonlyArray<HeapSample>): number | undefined => {

@@ -18,10 +18,7 @@ import {
 } from "./Leftovers.ts"
 import { type FromCallers, type HeldCall, type Wave } from "./Waves.ts"
 
-/** Waves at the beginning that say more of the compiler than of calls. */
-const WARM_UP = 3
-
-/** Bytes a call may seem to add: what is remembered of it on purpose (a used token, a number in a metric), and noise. */
+/** Bytes a call may seem to have added once nothing is kept for the next one any more: what is remembered of it on purpose (a used token, a number in a metric), and noise. */
 const FLAT_BYTES = 4000
 
 /** How long connections are kept on purpose for the next call, and a little more, in seconds. */
@@ -80,20 +77,19 @@ const soak = (waves: number, atATime: number, leftovers: Leftovers, problems: Ar
     // What is loaded, opened and compiled for the first call is not left over from it.
     yield* callers.hold({ host, first: 1_000_000, count: 7 })
     const idle = yield* settle(leftovers, { ...idleAtFirst, sockets: 0 }, KEPT_S)
-    printRow(["no calls", megabytes(heapBytes()), idle.fibers, idle.sockets, idle.timers])
+    const bytesBefore = heapBytes()
+    printRow(["no calls", megabytes(bytesBefore), idle.fibers, idle.sockets, idle.timers])
 
-    const samples: Array<HeapSample> = []
     const all: Array<HeldCall> = []
     for (let wave = 0; wave < waves; wave++) {
       const calls = yield* callers.hold({ host, first: wave * atATime, count: atATime })
       all.push(...calls)
       const alive = yield* settle(leftovers, idle, 1)
-      const bytes = heapBytes()
-      samples.push([all.length, bytes])
-      printRow([`${all.length} calls`, megabytes(bytes), alive.fibers, alive.sockets, alive.timers])
+      printRow([`${all.length} calls`, megabytes(heapBytes()), alive.fibers, alive.sockets, alive.timers])
     }
     const alive = yield* settle(leftovers, idle, KEPT_S)
-    printRow(["a while later", megabytes(heapBytes()), alive.fibers, alive.sockets, alive.timers])
+    const bytesAfter = heapBytes()
+    printRow(["a while later", megabytes(bytesAfter), alive.fibers, alive.sockets, alive.timers])
     problems.push(...compare(`after ${all.length} calls`, alive, idle))
     const live = yield* registry.count
     if (live > 0) problems.push(`${live} calls are still counted`)
@@ -101,7 +97,11 @@ const soak = (waves: number, atATime: number, leftovers: Leftovers, problems: Ar
     // One script in seven is lost before the greeting.
     if (unheard > Math.ceil(all.length / 7) + 1) problems.push(`the agent was not heard in ${unheard} calls`)
     console.log(`ends: ${tally(all)}; the agent was heard in ${all.length - unheard}`)
-    problems.push(...judgeHeap(samples.slice(WARM_UP), FLAT_BYTES))
+    const samples: ReadonlyArray<HeapSample> = [
+      [0, bytesBefore],
+      [all.length, bytesAfter]
+    ]
+    problems.push(...judgeHeap(samples, FLAT_BYTES))
   }).pipe(Effect.scoped)
 
 /** Holds so many waves of so many calls each; gives what is wrong. */
