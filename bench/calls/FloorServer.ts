@@ -1,0 +1,86 @@
+/**
+ * The least a call can cost on this runtime: a server that only takes the frames in (`sockets`), also decodes them
+ * (`decoding`), also scores them together with everybody's (`inference`), also sends audio half of the time (`sending`).
+ * It holds no conversation. A process of its own; says its port to its parent.
+ */
+import { readFile } from "node:fs/promises"
+import { createServer } from "node:http"
+import * as ort from "onnxruntime-node"
+import { type WebSocket, WebSocketServer } from "ws"
+import { denseModel } from "../../src/layers/SileroDense.ts"
+import { denseMemory, emptyRow, MAX_ROWS, type ModelRow } from "../../src/layers/SileroMemory.ts"
+import { shippedModel } from "../../src/layers/SileroModel.ts"
+import { WINDOW_SAMPLES } from "../../src/schema/Audio.ts"
+import { decodeUsualMedia } from "../../src/streams/DecodeFrames.ts"
+import { decodeMulawBase64 } from "../../src/streams/Mulaw.ts"
+
+const LEVELS = ["sockets", "decoding", "inference", "sending"]
+const level = LEVELS.indexOf(process.argv[2] ?? "sending")
+
+const bytes = denseModel(await readFile(shippedModel.path)) ?? new Uint8Array()
+const session = await ort.InferenceSession.create(bytes, { intraOpNumThreads: 1, interOpNumThreads: 1 })
+const memory = denseMemory(ort)
+
+const waiting: Array<ModelRow> = []
+let heard = 0
+
+/** Scores all that came in a few milliseconds. */
+const score = async (): Promise<void> => {
+  while (waiting.length > 0) {
+    const rows = waiting.splice(0, MAX_ROWS)
+    memory.gather(rows)
+    const { feeds, fetches } = memory.tensors(rows.length)
+    await session.run(feeds, fetches)
+    memory.scatter(rows)
+    for (const row of rows) {
+      heard += row.probability
+      const { next, state } = row
+      row.state = next
+      row.next = state
+      row.input.copyWithin(0, WINDOW_SAMPLES)
+    }
+  }
+  setTimeout(score, 5)
+}
+if (level >= 2) void score()
+
+const frame = JSON.stringify({
+  event: "media",
+  streamSid: `MZ${"0".repeat(32)}`,
+  media: { payload: Buffer.alloc(480, 0x55).toString("base64") }
+})
+
+const call = (socket: WebSocket): void => {
+  socket.on("error", () => {})
+  if (level < 1) return void socket.on("message", () => {})
+  const row = emptyRow()
+  let filled = 0
+  socket.on("message", (data: Buffer) => {
+    const media = decodeUsualMedia(data.toString("utf8"))
+    if (media === undefined) return
+    const samples = decodeMulawBase64(media.media.payload)
+    for (const sample of samples) {
+      row.input[32 + filled++] = sample / 32_768
+      if (filled < WINDOW_SAMPLES) continue
+      filled = 0
+      if (level >= 2) waiting.push(row)
+    }
+  })
+  if (level < 3) return
+  let sent = 0
+  const sending = setInterval(() => {
+    // 60 ms of audio at a time, for half of the time.
+    if (sent++ % 100 < 50) socket.send(frame)
+  }, 60)
+  socket.on("close", () => clearInterval(sending))
+}
+
+const server = createServer((request, response) => {
+  request.resume()
+  response.end(`<Response><Connect><Stream url="ws://${request.headers.host}/media-stream"/></Connect></Response>`)
+})
+new WebSocketServer({ server, path: "/media-stream" }).on("connection", call)
+server.listen(0, "127.0.0.1", () => {
+  const address = server.address()
+  process.send?.({ port: typeof address === "object" ? address?.port : undefined, heard })
+})
