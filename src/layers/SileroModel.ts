@@ -1,40 +1,23 @@
 /** The Silero voice model: rows of audio and recurrent state in, probabilities and next states out. Owns the file, the ONNX session and its tensors, not whose rows they are. */
-import { Effect, type Scope } from "effect"
+import { Effect, Exit, Scope } from "effect"
 import { createHash } from "node:crypto"
 import { readFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 // A whole-statement type import: an inline one would still load the native library with this module.
 import type * as Ort from "onnxruntime-node"
-import { PHONE_RATE, WINDOW_SAMPLES } from "../schema/Audio.ts"
+import { WINDOW_SAMPLES } from "../schema/Audio.ts"
 import { VoiceActivityError } from "../schema/Errors.ts"
 import { ModelError, type ModelFailure } from "../schema/ModelError.ts"
-
-/** Samples of the previous window that the model sees again before the next one. */
-export const CONTEXT_SAMPLES = 32
-
-/** Samples in a row's input: context, then window. */
-export const INPUT_SAMPLES = CONTEXT_SAMPLES + WINDOW_SAMPLES
-
-/** Floats in one of the two halves of a row's recurrent state. */
-const HALF_STATE = 128
-
-/** Floats in a row's recurrent state. */
-export const STATE_FLOATS = 2 * HALF_STATE
-
-/** Most rows in one run; beyond it a row gets no cheaper, and everybody waits longer. */
-export const MAX_ROWS = 64
-
-/** One window of one call, with the memory its result goes to. */
-export interface ModelRow {
-  /** {@link INPUT_SAMPLES} samples, -1 to 1. Read before `run` suspends. */
-  readonly input: Float32Array
-  /** Recurrent state before the window, {@link STATE_FLOATS} floats. Read before `run` suspends. */
-  state: Float32Array
-  /** Recurrent state after the window; written if the run succeeds. */
-  next: Float32Array
-  /** Probability of a voice; written if the run succeeds. */
-  probability: number
-}
+import { denseModel } from "./SileroDense.ts"
+import {
+  denseMemory,
+  emptyRow,
+  HALF_STATE,
+  INPUT_SAMPLES,
+  type ModelRow,
+  type RowMemory,
+  wholeMemory
+} from "./SileroMemory.ts"
 
 /** A loaded model. */
 export interface SileroModel {
@@ -79,23 +62,26 @@ export const loadSileroModel = Effect.fn("SileroModel.load")(function* (
     try: () => import("onnxruntime-node"),
     catch: (cause) => failure("NoRuntime", `cannot be run: ONNX Runtime does not load (${words(cause)})`, cause)
   })
-  const session = yield* Effect.acquireRelease(
-    Effect.tryPromise({
-      try: () => ort.InferenceSession.create(bytes, sessionOptions),
-      catch: (cause) => failure("Unsuitable", `is not a usable ONNX model (${words(cause)})`, cause)
-    }),
-    (session) => Effect.promise(() => session.release())
-  )
-  yield* checkTensors(session, failure)
-  const model = makeModel(ort, session)
-  yield* tryOut(model, failure)
-  return model
+  return yield* chooseForm(ort, bytes, failure)
 })
 
-/** Batches of rows to tensors and back. All batch sizes share the same memory; the tensors over it are made once a size. */
-const makeModel = (ort: typeof Ort, session: Ort.InferenceSession): SileroModel => {
-  const rate = new ort.Tensor("int64", BigInt64Array.of(BigInt(PHONE_RATE)), [])
-  let memory = makeMemory(ort, rate)
+/** The model in the form that is faster, if it can be had in that form; the other one is let go of. */
+const chooseForm = Effect.fnUntraced(function* (ort: typeof Ort, bytes: Uint8Array, failure: Failure) {
+  const scope = yield* Effect.scope
+  const wholeScope = yield* Scope.fork(scope)
+  const whole = yield* Scope.provide(makeWhole(ort, bytes, failure), wholeScope)
+  const denseScope = yield* Scope.fork(scope)
+  const dense = yield* makeDense(ort, bytes, whole, failure).pipe(
+    Scope.provide(denseScope),
+    Effect.orElseSucceed(() => undefined)
+  )
+  yield* Scope.close(dense === undefined ? denseScope : wholeScope, Exit.void)
+  return dense ?? whole
+})
+
+/** Runs batches of rows with a session, through tensors that are made once a size. */
+const makeModel = (session: Ort.InferenceSession, newMemory: () => RowMemory): SileroModel => {
+  let memory = newMemory()
   return {
     run: (rows) =>
       Effect.suspend(() => {
@@ -111,7 +97,7 @@ const makeModel = (ort: typeof Ort, session: Ort.InferenceSession): SileroModel 
           // The native run goes on and may still write to its tensors: leave them to it.
           Effect.onInterrupt(() =>
             Effect.sync(() => {
-              memory = makeMemory(ort, rate)
+              memory = newMemory()
             })
           )
         )
@@ -119,69 +105,68 @@ const makeModel = (ort: typeof Ort, session: Ort.InferenceSession): SileroModel 
   }
 }
 
-/** The memory behind the tensors, laid out row by row; the state's two halves are each contiguous over the batch. */
-const makeMemory = (ort: typeof Ort, rate: Ort.Tensor) => {
-  const input = new Float32Array(MAX_ROWS * INPUT_SAMPLES)
-  const state = new Float32Array(MAX_ROWS * STATE_FLOATS)
-  const output = new Float32Array(MAX_ROWS)
-  const next = new Float32Array(MAX_ROWS * STATE_FLOATS)
-  const bySize = new Map<number, { readonly feeds: Ort.InferenceSession.FeedsType; readonly fetches: Outputs }>()
+const createSession = (ort: typeof Ort, bytes: Uint8Array, failure: Failure) =>
+  Effect.acquireRelease(
+    Effect.tryPromise({
+      try: () => ort.InferenceSession.create(bytes, sessionOptions),
+      catch: (cause) => failure("Unsuitable", `is not a usable ONNX model (${words(cause)})`, cause)
+    }),
+    (session) => Effect.promise(() => session.release())
+  )
 
-  const makeTensors = (size: number) => ({
-    feeds: {
-      input: new ort.Tensor("float32", input.subarray(0, size * INPUT_SAMPLES), [size, INPUT_SAMPLES]),
-      state: new ort.Tensor("float32", state.subarray(0, size * STATE_FLOATS), [2, size, HALF_STATE]),
-      sr: rate
-    },
-    fetches: {
-      output: new ort.Tensor("float32", output.subarray(0, size), [size, 1]),
-      stateN: new ort.Tensor("float32", next.subarray(0, size * STATE_FLOATS), [2, size, HALF_STATE])
-    }
+/** The model as its file has it. */
+const makeWhole = Effect.fnUntraced(function* (ort: typeof Ort, bytes: Uint8Array, failure: Failure) {
+  const session = yield* createSession(ort, bytes, failure)
+  yield* checkTensors(session, failure)
+  const model = makeModel(session, () => wholeMemory(ort))
+  yield* tryOut(model, failure)
+  return model
+})
+
+/** The same written anew, which is faster; undefined if it is not of the kind that can be, or does not come out the same. */
+const makeDense = Effect.fnUntraced(function* (
+  ort: typeof Ort,
+  bytes: Uint8Array,
+  whole: SileroModel,
+  failure: Failure
+): Effect.fn.Return<SileroModel | undefined, ModelError | VoiceActivityError, Scope.Scope> {
+  const dense = yield* Effect.try({
+    try: () => denseModel(bytes),
+    catch: () => failure("Unsuitable", "cannot be read")
   })
+  if (dense === undefined) return undefined
+  const model = makeModel(yield* createSession(ort, dense, failure), () => denseMemory(ort))
+  return (yield* isSame(whole, model)) ? model : undefined
+})
 
-  return {
-    tensors: (size: number) => {
-      const known = bySize.get(size)
-      if (known !== undefined) return known
-      const made = makeTensors(size)
-      bySize.set(size, made)
-      return made
-    },
-    gather: (rows: ReadonlyArray<ModelRow>): void => {
-      const second = rows.length * HALF_STATE
-      let index = 0
-      for (const row of rows) {
-        input.set(row.input, index * INPUT_SAMPLES)
-        for (let i = 0, at = index * HALF_STATE; i < HALF_STATE; i++, at++) {
-          state[at] = row.state[i]!
-          state[second + at] = row.state[HALF_STATE + i]!
-        }
-        index++
+/** Windows that both forms of a model are shown, and how far their answers may differ: single precision, summed in another order. */
+const TRIALS = 12
+const TOLERANCE = 1e-4
+
+const isNear = (value: number, other: number): boolean =>
+  Math.abs(value - other) < TOLERANCE * Math.max(1, Math.abs(value))
+
+/** Whether two models hear the same in a sound that becomes louder and richer: score, and state, window by window. */
+const isSame = Effect.fnUntraced(function* (one: SileroModel, other: SileroModel) {
+  const [a, b] = [emptyRow(), emptyRow()]
+  for (let trial = 0; trial < TRIALS; trial++) {
+    for (const { input } of [a, b]) {
+      for (let n = 0; n < INPUT_SAMPLES; n++) {
+        const t = trial * WINDOW_SAMPLES + n
+        input[n] =
+          (trial / TRIALS) * (0.3 * Math.sin(t * 0.1) + 0.2 * Math.sin(t * 0.53) + 0.1 * Math.sin(t * t * 0.01))
       }
-    },
-    scatter: (rows: ReadonlyArray<ModelRow>): void => {
-      const second = rows.length * HALF_STATE
-      let index = 0
-      for (const row of rows) {
-        row.probability = output[index]!
-        for (let i = 0, at = index * HALF_STATE; i < HALF_STATE; i++, at++) {
-          row.next[i] = next[at]!
-          row.next[HALF_STATE + i] = next[second + at]!
-        }
-        index++
-      }
+    }
+    yield* Effect.all([one.run([a]), other.run([b])])
+    if (!isNear(a.probability, b.probability)) return false
+    if (!a.next.every((value, n) => isNear(value, b.next[n] ?? Number.NaN))) return false
+    for (const row of [a, b]) {
+      const { next, state } = row
+      row.state = next
+      row.next = state
     }
   }
-}
-
-type Outputs = Record<"output" | "stateN", Ort.Tensor>
-
-/** A row at the start of a call: silence, and nothing before it. */
-export const emptyRow = (): ModelRow => ({
-  input: new Float32Array(INPUT_SAMPLES),
-  state: new Float32Array(STATE_FLOATS),
-  next: new Float32Array(STATE_FLOATS),
-  probability: 0
+  return true
 })
 
 const readModel = Effect.fnUntraced(function* ({ path, shipped }: ModelFile, failure: Failure) {

@@ -1,22 +1,34 @@
 /** Voice activity by Silero: windows of many calls in, their scores out, those that wait scored together. Owns each call's recurrent state and the queue, not the model. */
-import { Cause, Duration, Effect, Exit, Layer, type Scope } from "effect"
+import { Cause, Clock, Duration, Effect, Exit, Layer, type Scope } from "effect"
 import { WINDOW_SAMPLES } from "../schema/Audio.ts"
 import { VoiceActivityError } from "../schema/Errors.ts"
 import { type ModelError } from "../schema/ModelError.ts"
 import { AppConfig } from "../services/AppConfig.ts"
 import { VoiceActivity, type VoiceScorer } from "../services/VoiceActivity.ts"
-import {
-  CONTEXT_SAMPLES,
-  emptyRow,
-  loadSileroModel,
-  MAX_ROWS,
-  shippedModel,
-  type ModelRow,
-  type SileroModel
-} from "./SileroModel.ts"
+import { CONTEXT_SAMPLES, emptyRow, MAX_ROWS, type ModelRow } from "./SileroMemory.ts"
+import { loadSileroModel, shippedModel, type SileroModel } from "./SileroModel.ts"
 
 /** How long a run may take before its calls are told that it failed; a healthy one takes a few milliseconds. */
 export const RUN_DEADLINE = Duration.seconds(1)
+
+/** Rows that are worth a run: with more, each costs hardly less (`node bench/vad.ts`). */
+const GOOD_ROWS = 16
+
+/** Longest wait for others before a run, in milliseconds: a fifth of a window. */
+const LONGEST_WAIT_MS = 6
+
+/** Rows that are to be expected in that time for it to be worth waiting at all. */
+const WORTH_ROWS = 2
+
+/** Time over which it is counted how many rows come, in milliseconds. */
+const COUNT_MS = 100
+
+/**
+ * How long the first row of a run waits for others, in milliseconds, when so many come in a millisecond: until there are
+ * enough for a good run. 0 for a few calls, where nobody would come, and next to nothing for very many.
+ */
+export const gatherMs = (rowsPerMs: number): number =>
+  rowsPerMs * LONGEST_WAIT_MS < WORTH_ROWS ? 0 : Math.min(LONGEST_WAIT_MS, GOOD_ROWS / rowsPerMs)
 
 /** A row that waits for its run. */
 export interface RunRequest {
@@ -27,7 +39,7 @@ export interface RunRequest {
 
 /** Puts rows into runs; synchronous. */
 export interface Batcher {
-  /** Has a row run: at once if nothing is running, else in the next run, with everything else that waits by then. */
+  /** Has a row run with everything else that waits when it is time for a run, see {@link gatherMs}. */
   readonly add: (request: RunRequest) => void
   /** Takes a request back: out of the queue or, if its run is under way, from those who are told the result. */
   readonly remove: (request: RunRequest) => void
@@ -56,9 +68,9 @@ export const layer: Layer.Layer<VoiceActivity, ModelError, AppConfig> = Layer.un
 /**
  * Makes a batcher that lives as long as the scope; whoever still waits when it closes is told so.
  *
- * One fiber runs one batch after the other. A lone row never waits; under load, whatever comes during a run makes up the
- * next one, so that batches grow just as far as the load needs. A run that fails, dies or exceeds {@link RUN_DEADLINE}
- * fails the requests in it and no others.
+ * One fiber runs one batch after the other. The row of a lone call never waits; under load, a run waits for others that
+ * are about to come, and whatever comes during a run makes up the next one. A run that fails, dies or exceeds
+ * {@link RUN_DEADLINE} fails the requests in it and no others.
  */
 export const makeBatcher = Effect.fnUntraced(function* (
   run: SileroModel["run"]
@@ -67,6 +79,24 @@ export const makeBatcher = Effect.fnUntraced(function* (
   let running: Array<RunRequest> = []
   let wake: (() => void) | undefined
   let closed = false
+  const clock = yield* Clock.Clock
+  const nowMs = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+  let counted = 0
+  let countedSinceMs = nowMs()
+  let rowsPerMs = 0
+
+  const countRows = (rows: number): void => {
+    counted += rows
+    const elapsedMs = nowMs() - countedSinceMs
+    if (elapsedMs < COUNT_MS) return
+    rowsPerMs = counted / elapsedMs
+    counted = 0
+    countedSinceMs += elapsedMs
+  }
+
+  const untilGathered = Effect.suspend(() =>
+    waiting.length >= GOOD_ROWS || gatherMs(rowsPerMs) === 0 ? Effect.void : Effect.sleep(gatherMs(rowsPerMs))
+  )
 
   const untilSomeWait = Effect.callback<void>((resume) => {
     if (waiting.length > 0) return resume(Effect.void)
@@ -77,7 +107,11 @@ export const makeBatcher = Effect.fnUntraced(function* (
     while (true) {
       yield* untilSomeWait
       wake = undefined
+      yield* untilGathered
       running = waiting.splice(0, MAX_ROWS)
+      countRows(running.length)
+      // Those who waited may have taken their requests back meanwhile.
+      if (running.length === 0) continue
       const rows = running.map((request) => request.row)
       const result = yield* Effect.exit(
         Effect.raceFirst(

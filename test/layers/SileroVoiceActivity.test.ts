@@ -1,9 +1,10 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Cause, Clock, Effect, Exit, Fiber, Layer, Schema, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { loadSileroModel, MAX_ROWS, shippedModel } from "../../src/layers/SileroModel.ts"
+import { MAX_ROWS } from "../../src/layers/SileroMemory.ts"
+import { loadSileroModel, shippedModel } from "../../src/layers/SileroModel.ts"
 import * as SileroVoiceActivity from "../../src/layers/SileroVoiceActivity.ts"
-import { makeBatcher, makeScorer, RUN_DEADLINE } from "../../src/layers/SileroVoiceActivity.ts"
+import { gatherMs, makeBatcher, makeScorer, RUN_DEADLINE } from "../../src/layers/SileroVoiceActivity.ts"
 import { BYTES_PER_MS, WINDOW_SAMPLES } from "../../src/schema/Audio.ts"
 import { type VoiceActivityError } from "../../src/schema/Errors.ts"
 import { AppConfig } from "../../src/services/AppConfig.ts"
@@ -106,7 +107,7 @@ layer(withShippedModel)("Silero voice activity, with the shipped model", (it) =>
       })
   )
 
-  it.effect("scores many calls at once exactly as each of them alone", () =>
+  it.effect("scores many calls at once as each of them alone", () =>
     Effect.gen(function* () {
       const speech = ["hello", "question", "stop", "yes"] as const
       const sounds = Array.from({ length: 70 }, (_, call) =>
@@ -117,7 +118,11 @@ layer(withShippedModel)("Silero voice activity, with the shipped model", (it) =>
       )
       const alone = yield* Effect.forEach(sounds, scoreFresh)
       const together = yield* Effect.forEach(sounds, scoreFresh, { concurrency: "unbounded" })
-      assert.deepStrictEqual(together, alone)
+      // A batch sums in another order than a row alone.
+      for (const [call, scores] of alone.entries()) {
+        assert.lengthOf(together[call]!, scores.length)
+        for (const [n, score] of scores.entries()) assert.approximately(together[call]![n]!, score, 1e-5)
+      }
     })
   )
 
@@ -175,6 +180,51 @@ describe("batches", () => {
       finish(model)
       assert.deepStrictEqual(model.sizes, [1, MAX_ROWS, MAX_ROWS, 2])
       yield* Fiber.joinAll(fibers)
+    })
+  )
+
+  it("waits for others only if some are to be expected, and no longer than a run needs", () => {
+    const calls = (count: number) => gatherMs((count * 31.25) / 1000)
+    assert.strictEqual(calls(1), 0)
+    assert.strictEqual(calls(8), 0)
+    assert.strictEqual(calls(20), 6)
+    assert.approximately(calls(400), 1.28, 1e-9)
+    for (let count = 1; count < 2000; count++) assert.isAtMost(calls(count), 6)
+  })
+
+  it.effect("gathers a run while many rows come, and stops waiting when they no longer do", () =>
+    Effect.gen(function* () {
+      const { model, scorer } = yield* makeGated
+      const calls = Array.from({ length: 10 }, scorer)
+      const score = (call: VoiceScorer, window: number) => start(call.score(windowFor(0, window)))
+      // 10 rows every 10 ms are counted for a while.
+      for (let round = 0; round < 12; round++) {
+        const fibers = yield* Effect.forEach(calls, (call) => score(call, round))
+        yield* TestClock.adjust(10)
+        finish(model)
+        yield* Fiber.joinAll(fibers)
+      }
+      const runs = model.sizes.length
+      const first = yield* score(calls[0]!, 99)
+      yield* TestClock.adjust(3)
+      const second = yield* score(calls[1]!, 99)
+      assert.lengthOf(model.sizes, runs)
+      yield* TestClock.adjust(3)
+      assert.deepStrictEqual(model.sizes.slice(runs), [2])
+      finish(model)
+      yield* Fiber.joinAll([first, second])
+      // One row a while: the next count finds that nobody is to be expected.
+      for (let round = 0; round < 3; round++) {
+        yield* TestClock.adjust(200)
+        const lone = yield* score(calls[0]!, 100 + round)
+        yield* TestClock.adjust(6)
+        finish(model)
+        yield* Fiber.join(lone)
+      }
+      const lone = yield* score(calls[0]!, 200)
+      assert.isTrue(model.isRunning())
+      finish(model)
+      yield* Fiber.join(lone)
     })
   )
 

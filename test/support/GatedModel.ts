@@ -1,12 +1,7 @@
 /** A stand-in for the voice model: answers by a formula that feels every sample and state of a row, and only when it is told to. */
 import { Effect } from "effect"
-import {
-  CONTEXT_SAMPLES,
-  emptyRow,
-  INPUT_SAMPLES,
-  type SileroModel,
-  STATE_FLOATS
-} from "../../src/layers/SileroModel.ts"
+import { CONTEXT_SAMPLES, emptyRow, INPUT_SAMPLES, STATE_FLOATS } from "../../src/layers/SileroMemory.ts"
+import { type SileroModel } from "../../src/layers/SileroModel.ts"
 import { WINDOW_SAMPLES } from "../../src/schema/Audio.ts"
 import { VoiceActivityError } from "../../src/schema/Errors.ts"
 
