@@ -5,6 +5,7 @@ import { type MediaLink } from "../services/MediaLink.ts"
 import { EdgeConfig } from "../services/EdgeConfig.ts"
 import { StreamAdmission } from "../services/StreamAdmission.ts"
 import { decodeFrame } from "../streams/DecodeFrames.ts"
+import { rawPull } from "../streams/RawPull.ts"
 import { countStreamRefused } from "./EdgeMetrics.ts"
 import { CloseCode, type SocketLink } from "./SocketMediaLink.ts"
 
@@ -53,7 +54,7 @@ export const awaitAdmission = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Option.Option<AdmittedStream>, never, EdgeConfig | StreamAdmission | Scope.Scope> {
   const { startDeadline } = yield* EdgeConfig
   const admission = yield* StreamAdmission
-  const pull = yield* Stream.toPull(link.inbound)
+  const pull = yield* rawPull(link.inbound)
 
   const findStart = Effect.gen(function* () {
     let before = 0

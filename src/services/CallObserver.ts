@@ -2,7 +2,11 @@
 import { Context, Effect, Layer, type Scope } from "effect"
 import { type CallEvent, type CallInfo } from "../schema/CallEvent.ts"
 
-/** Takes a call's events in order. Called for every scored window: it must be quick and must not wait. */
+/**
+ * Takes a call's events in order. Called for every scored window: it must be quick and must not wait.
+ *
+ * A sink that has no use for an event answers `Effect.void` itself: that one is not run.
+ */
 export type CallSink = (event: CallEvent) => Effect.Effect<void>
 
 /** What an observer may do to a call, besides watching it. */
@@ -30,8 +34,14 @@ export class CallObserver extends Context.Service<
       Effect.map(
         Effect.forEach(observers, (observer) => observer.open(call, control)),
         (sinks): CallSink =>
-          (event) =>
-            Effect.forEach(sinks, (sink) => sink(event), { discard: true })
+          (event) => {
+            let all = Effect.void
+            for (const sink of sinks) {
+              const told = sink(event)
+              if (told !== Effect.void) all = all === Effect.void ? told : Effect.andThen(all, told)
+            }
+            return all
+          }
       )
   })
 }

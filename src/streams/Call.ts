@@ -1,11 +1,12 @@
 /** A carrier's media stream in, a conversation on it: waits for the call to start, drives its session, and ends with it. */
-import { Effect, Pull, Stream } from "effect"
+import { type Cause, Effect, Pull } from "effect"
 import { type CallInfo, type EndReason } from "../schema/CallEvent.ts"
 import { type InboundFrame, type OutboundFrame, type Start } from "../schema/Twilio.ts"
 import { type MediaLink } from "../services/MediaLink.ts"
 import { type CallServices, type CallSession, openSession } from "./CallSession.ts"
-import { decodeFrames } from "./DecodeFrames.ts"
+import { decodeFrame } from "./DecodeFrames.ts"
 import { type PlayoutWire } from "./Playout.ts"
+import { rawPull } from "./RawPull.ts"
 
 /** The carrier's media stream as playout sees it. */
 const wireOf = (link: MediaLink, streamSid: string): PlayoutWire => {
@@ -28,7 +29,49 @@ const infoOf = (frame: Start): CallInfo => ({
   parameters: frame.start.customParameters ?? {}
 })
 
-/** Hands a frame to the session. Only the caller's own track is heard. */
+/** The frames of one call as text, and what came of them. Mutable: it counts. */
+const makeReceiver = (onMalformed: () => void) => {
+  /** The frame in a text; undefined for one that is skipped. */
+  const read = (text: string) => {
+    const decoded = decodeFrame(text)
+    if (decoded._tag === "Malformed") onMalformed()
+    return decoded._tag === "Frame" ? decoded.frame : undefined
+  }
+
+  /** The `start` frame, if it is among these, and what comes after it. */
+  const findStart = (texts: ReadonlyArray<string>) => {
+    for (const [at, text] of texts.entries()) {
+      const frame = read(text)
+      if (frame?.event === "start") return { start: frame, rest: texts.slice(at + 1) }
+      if (frame?.event === "stop") return "stopped"
+    }
+    return undefined
+  }
+
+  /**
+   * Hands frames to the session, from number `from` on; whether the stream ended with one of them. Only the caller's own
+   * track is heard. Most frames complete no window: those are over with in a loop, without a step of the fiber for each.
+   */
+  const hear = (session: CallSession, texts: ReadonlyArray<string>, from = 0): Effect.Effect<boolean> => {
+    for (let at = from; at < texts.length; at++) {
+      const frame = read(texts[at] ?? "")
+      if (frame?.event === "stop") return ended
+      const taken = frame === undefined ? Effect.void : take(session, frame)
+      if (taken === Effect.void) continue
+      return at + 1 === texts.length
+        ? Effect.as(taken, false)
+        : Effect.flatMap(taken, () => hear(session, texts, at + 1))
+    }
+    return goesOn
+  }
+
+  return { findStart, hear }
+}
+
+const ended = Effect.succeed(true)
+const goesOn = Effect.succeed(false)
+
+/** Hands a frame to the session. */
 const take = (session: CallSession, frame: InboundFrame): Effect.Effect<void> => {
   switch (frame.event) {
     case "media":
@@ -56,19 +99,13 @@ export const runCall: (link: MediaLink) => Effect.Effect<void, never, CallServic
   link
 ) {
   let malformedFrames = 0
-  let stopped = false
-  const pull = yield* link.inbound.pipe(
-    decodeFrames(() => void malformedFrames++),
-    Stream.takeUntil((frame) => (stopped = frame.event === "stop")),
-    Stream.toPull
-  )
+  const receiver = makeReceiver(() => void malformedFrames++)
+  const pull = yield* rawPull(link.inbound)
 
   const awaitStart = Effect.gen(function* () {
     for (;;) {
-      const frames = yield* pull
-      const at = frames.findIndex((frame) => frame.event === "start")
-      const start = frames[at]
-      if (start?.event === "start") return { start, rest: frames.slice(at + 1) }
+      const found = receiver.findStart(yield* pull)
+      if (found !== undefined) return found === "stopped" ? undefined : found
     }
   }).pipe(
     Pull.catchDone(() => Effect.succeed(undefined)),
@@ -84,13 +121,14 @@ export const runCall: (link: MediaLink) => Effect.Effect<void, never, CallServic
   const info = infoOf(started.start)
   yield* Effect.gen(function* () {
     const session = yield* openSession(info, wireOf(link, info.streamSid))
-    yield* Effect.forEach(started.rest, (frame) => take(session, frame), { discard: true })
-    const listen = pull.pipe(
-      Effect.flatMap((frames) => Effect.forEach(frames, (frame) => take(session, frame), { discard: true })),
-      Effect.forever,
-      Pull.catchDone(() => Effect.succeed<EndReason>(stopped ? "caller hung up" : "connection lost"))
+    const listen = (texts: ReadonlyArray<string>): Effect.Effect<EndReason, Cause.Done> =>
+      Effect.flatMap(receiver.hear(session, texts), (stopped) =>
+        stopped ? Effect.succeed<EndReason>("caller hung up") : Effect.flatMap(pull, listen)
+      )
+    const hearing = Effect.suspend(() => listen(started.rest)).pipe(
+      Pull.catchDone(() => Effect.succeed<EndReason>("connection lost"))
     )
-    const reason = yield* Effect.raceFirst(listen, session.run).pipe(
+    const reason = yield* Effect.raceFirst(hearing, session.run).pipe(
       Effect.onInterrupt(() => session.tell({ _tag: "Ended", reason: "server stopped", malformedFrames }))
     )
     yield* session.tell({ _tag: "Ended", reason, malformedFrames })

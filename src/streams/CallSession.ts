@@ -39,7 +39,10 @@ export type CallServices =
 
 /** A running call, as the carrier's frames drive it. */
 export interface CallSession {
-  /** Caller audio arrived; waits until it is scored. */
+  /**
+   * Caller audio arrived; the effect waits until it is scored. It is taken in before the effect runs, and where it
+   * completes no window the effect is `Effect.void` itself, which need not be run.
+   */
   readonly media: (frame: Media) => Effect.Effect<void>
   /** The caller pressed a key. */
   readonly key: (digit: string) => Effect.Effect<void>
@@ -51,11 +54,10 @@ export interface CallSession {
   readonly tell: (event: CallEventBody) => Effect.Effect<void>
 }
 
-/** What the consumer takes in: something that bears on turns, with the audio it was heard in. */
-interface Heard {
-  readonly input: TurnInput
-  readonly window: VoiceWindow | undefined
-}
+/** What the consumer takes in: something that bears on turns, with the audio it was heard in; or what came of a window. */
+type Heard =
+  | { readonly input: TurnInput; readonly window: VoiceWindow | undefined }
+  | { readonly pieces: ReadonlyArray<SpeechGate.SegmentAudio>; readonly outputs: ReadonlyArray<TurnOutput> }
 
 /** Whether a reply stopped for this reason, and what it answers, were part of the conversation. */
 const wasSaid = (reason: StopReason): boolean =>
@@ -83,14 +85,20 @@ export const openSession = Effect.fnUntraced(function* (
   const beganMs = nowMs()
 
   const inbox = yield* Queue.unbounded<Heard>()
-  const offer = (input: TurnInput, window?: VoiceWindow) =>
-    Effect.sync(() => void Queue.offerUnsafe(inbox, { input, window }))
+  /** The consumer waits, and nothing waits for it: what comes next may be judged where it comes in. */
+  let idle = false
+  const put = (heard: Heard): void => {
+    idle = false
+    Queue.offerUnsafe(inbox, heard)
+  }
+  const offer = (input: TurnInput) => Effect.sync(() => put({ input, window: undefined }))
 
   const sink = yield* (yield* CallObserver).open(info, {
     typed: (text) => offer({ _tag: "Typed", text }),
     hangUp: Effect.asVoid(Deferred.succeed(ended, "agent hung up"))
   })
-  const tell = (event: CallEventBody) => Effect.suspend(() => sink({ ...event, atMs: nowMs() - beganMs }))
+  const tellNow = (event: CallEventBody) => sink({ ...event, atMs: nowMs() - beganMs })
+  const tell = (event: CallEventBody) => Effect.suspend(() => tellNow(event))
   const failed = (stage: CallStage, error: { readonly message: string }) =>
     Effect.andThen(
       Effect.logWarning(`${stage}: ${error.message}`),
@@ -146,30 +154,44 @@ export const openSession = Effect.fnUntraced(function* (
     return window.discontinuous ? Effect.andThen(scorer.value.reset, scored) : scored
   }
 
-  const media = Effect.fnUntraced(function* (frame: Media) {
+  const hear = (window: VoiceWindow): Effect.Effect<void> => {
+    // Neither the agent's own echo nor voices in the background are the caller's.
+    const [learned, near] = Background.step(surroundings, window.samples)
+    surroundings = learned
+    return Effect.flatMap(score(window), (voice) => {
+      const probability = voice * near * (1 - echo.explained(window, lastAudioMs))
+      const told = tellNow({ _tag: "Voice", audioMs: window.atMs, probability })
+      if (told === Effect.void) return takeWindow(window, probability)
+      return Effect.flatMap(told, () => takeWindow(window, probability))
+    })
+  }
+
+  const media = (frame: Media): Effect.Effect<void> => {
     lastAudioMs = nowMs()
     const samples = decodeMulawBase64(frame.media.payload)
     const [next, complete] = VoiceWindows.step(windows, { atMs: frame.media.timestamp, samples })
     windows = next
-    for (const window of complete) {
-      // Neither the agent's own echo nor voices in the background are the caller's.
-      const [learned, near] = Background.step(surroundings, window.samples)
-      surroundings = learned
-      const probability = (yield* score(window)) * near * (1 - echo.explained(window, lastAudioMs))
-      yield* tell({ _tag: "Voice", audioMs: window.atMs, probability })
-      Queue.offerUnsafe(inbox, { input: { _tag: "Voice", atMs: window.atMs, probability }, window })
-    }
-  })
+    const [first] = complete
+    if (first === undefined) return Effect.void
+    return complete.length === 1 ? hear(first) : Effect.forEach(complete, hear, { discard: true })
+  }
+
+  const stuckInMs = (): number => lastAudioMs + LINE_STUCK_MS - nowMs()
+  const isLineStuck = (): boolean => stuckInMs() <= 0
 
   /** Lets audio time go on when the line delivers nothing, so that a turn can end and a silence be filled. */
   const keepTime = Effect.sync(() => {
-    if (nowMs() - lastAudioMs < LINE_STUCK_MS) return
+    if (!isLineStuck()) return
     if (turns.turn === undefined && turns.reply?.phase !== "thinking") return
     for (let window = 0; window < STUCK_WINDOWS; window++) {
       const atMs = turns.nowMs + window * WINDOW_MS
-      Queue.offerUnsafe(inbox, { input: { _tag: "NoAudio", atMs }, window: undefined })
+      put({ input: { _tag: "NoAudio", atMs }, window: undefined })
     }
-  }).pipe(Effect.delay(STUCK_WINDOWS * WINDOW_MS), Effect.forever)
+  }).pipe(
+    // While there is audio, it is looked at again when the line could count as silent at the earliest.
+    (look) => Effect.suspend(() => Effect.delay(look, isLineStuck() ? STUCK_WINDOWS * WINDOW_MS : stuckInMs())),
+    Effect.forever
+  )
 
   // ---------------------------------------------------------------------------------------------------------------
   // deciding
@@ -348,23 +370,69 @@ export const openSession = Effect.fnUntraced(function* (
     }
   }
 
-  const take = Effect.fnUntraced(function* ({ input, window }: Heard) {
-    if (window !== undefined) {
-      const [next, pieces] = SpeechGate.hear(gate, window, config.turns.preRollMs)
-      gate = next
-      if (pieces.length > 0) yield* recognise(pieces)
+  /** Does what was decided, one thing after the other. */
+  const carryOut = (outputs: ReadonlyArray<TurnOutput>): Effect.Effect<void> =>
+    outputs.length === 0
+      ? Effect.void
+      : Effect.forEach(
+          outputs,
+          (output) =>
+            Effect.andThen(
+              tell({ _tag: "Decided", output }),
+              Effect.suspend(() => perform(output))
+            ),
+          { discard: true }
+        )
+
+  /** Decides; what is to be done about it comes out. */
+  const judge = (input: TurnInput): ReadonlyArray<TurnOutput> => {
+    const [next, outputs] = decide(turns, input)
+    turns = next
+    return outputs
+  }
+
+  /** The window's audio goes where it belongs: what recognition is to hear of it, and of what came before, comes out. */
+  const keep = (window: VoiceWindow): ReadonlyArray<SpeechGate.SegmentAudio> => {
+    const [next, pieces] = SpeechGate.hear(gate, window, config.turns.preRollMs)
+    gate = next
+    return pieces
+  }
+
+  /**
+   * Judges a scored window on the spot if nothing else is being decided, else when its turn comes. Nearly always nothing
+   * comes of it, and then the consumer is not even woken.
+   */
+  const takeWindow = (window: VoiceWindow, probability: number): Effect.Effect<void> => {
+    const input: TurnInput = { _tag: "Voice", atMs: window.atMs, probability }
+    if (!idle) {
+      put({ input, window })
+      return Effect.void
     }
+    const pieces = keep(window)
+    const outputs = judge(input)
+    if (pieces.length > 0 || outputs.length > 0) put({ pieces, outputs })
+    return Effect.void
+  }
+
+  const take = Effect.fnUntraced(function* (heard: Heard) {
+    if ("pieces" in heard) {
+      yield* recognise(heard.pieces)
+      return yield* carryOut(heard.outputs)
+    }
+    const { input, window } = heard
+    if (window !== undefined) yield* recognise(keep(window))
     const current = input._tag === "Finished" && turns.reply?.epoch === input.epoch
     // One that was made on a guess and came to nothing answers nothing that was said.
     const guessed = turns.reply?.phase === "speculative"
-    const [next, outputs] = decide(turns, input)
-    turns = next
+    const outputs = judge(input)
     if (current) yield* endReply(input.epoch, !guessed)
-    for (const output of outputs) {
-      yield* tell({ _tag: "Decided", output })
-      yield* perform(output)
-    }
+    yield* carryOut(outputs)
   })
+
+  const takeAll = (all: ReadonlyArray<Heard>) =>
+    Effect.map(Effect.forEach(all, take, { discard: true }), () => {
+      idle = Queue.sizeUnsafe(inbox) === 0
+    })
 
   yield* Effect.forkScoped(keepTime)
   yield* recognition.interims.pipe(
@@ -380,11 +448,7 @@ export const openSession = Effect.fnUntraced(function* (
     media,
     key: (digit) => Effect.andThen(tell({ _tag: "Key", digit }), offer({ _tag: "Key", digit })),
     mark: playout.marked,
-    run: Queue.takeAll(inbox).pipe(
-      Effect.flatMap((heard) => Effect.forEach(heard, take, { discard: true })),
-      Effect.forever,
-      Effect.raceFirst(Deferred.await(ended))
-    ),
+    run: Queue.takeAll(inbox).pipe(Effect.flatMap(takeAll), Effect.forever, Effect.raceFirst(Deferred.await(ended))),
     tell
   }
 })

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Stream } from "effect"
+import { Effect, Schema, Stream } from "effect"
 import { type InboundFrame } from "../../src/schema/Twilio.ts"
-import { decodeFrame, decodeFrames } from "../../src/streams/DecodeFrames.ts"
+import { decodeAny, decodeFrame, decodeFrames, decodeUsualMedia } from "../../src/streams/DecodeFrames.ts"
 
 const media = {
   event: "media",
@@ -30,6 +30,37 @@ describe("decodeFrame", () => {
       _tag: "Frame",
       frame: { ...media, event: "media", media: { ...media.media, timestamp: 5 } }
     })
+  })
+
+  const usual = (fields: { payload: string; timestamp: string; streamSid: string; track: string }) =>
+    `{"event":"media","sequenceNumber":"4","media":{"track":"${fields.track}","chunk":"3","timestamp":"${fields.timestamp}","payload":"${fields.payload}"},"streamSid":"${fields.streamSid}"}`
+
+  it.prop(
+    "reads media frames as Twilio writes them in one pass, just as by their schema",
+    [Schema.String, Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)), Schema.Literals(["inbound", "outbound"])],
+    ([bytes, timestamp, track]) => {
+      const payload = Buffer.from(bytes).toString("base64")
+      const text = usual({ payload, timestamp: String(timestamp), streamSid: "MZ0123456789abcdef", track })
+      assert.isDefined(decodeUsualMedia(text))
+      assert.deepStrictEqual(decodeFrame(text), decodeAny(text))
+    }
+  )
+
+  const good = { payload: "/w==", timestamp: "5", streamSid: "MZ1", track: "inbound" }
+  it.each([
+    ["a reversed bar", usual({ ...good, payload: "/w\\u003d=" })],
+    ["a control character", usual({ ...good, payload: "/w\n" })],
+    ["a quote that ends it early", usual({ ...good, payload: '","more":"' })],
+    ["a time that is none", usual({ ...good, timestamp: "-5" })],
+    ["a time too long to be exact", usual({ ...good, timestamp: "9".repeat(400) })],
+    ["another track", usual({ ...good, track: "both" })],
+    ["an escaped id", usual({ ...good, streamSid: "M\\u005a1" })],
+    ["fields in another order", JSON.stringify(media)],
+    ["white space", `${usual(good)} `],
+    ["something after it", `${usual(good)}}`]
+  ])("leaves a media frame with %s to its schema", (_, text) => {
+    assert.isUndefined(decodeUsualMedia(text))
+    assert.deepStrictEqual(decodeFrame(text), decodeAny(text))
   })
 
   const wellFormed = [
