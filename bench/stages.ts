@@ -1,5 +1,6 @@
 /** What the audio stages cost for 20 ms of sound, each beside a simpler way to do the same or less. Run: `node bench/stages.ts`. */
 import { type CallerAudio, FRAME_BYTES, FRAME_MS, WINDOW_SAMPLES } from "../src/schema/Audio.ts"
+import { decodeAny, decodeFrame } from "../src/streams/DecodeFrames.ts"
 import * as Frames from "../src/streams/Frames.ts"
 import { decodeMulaw, decodeMulawBase64, encodeMulaw } from "../src/streams/Mulaw.ts"
 import { makeResampler } from "../src/streams/Resample.ts"
@@ -151,7 +152,35 @@ const framesByConcat = (): Work => {
 const down = makeResampler(24_000, 8000)
 const up = makeResampler(8000, 16_000)
 
+const frame = JSON.stringify({
+  event: "media",
+  sequenceNumber: "2",
+  media: { track: "inbound", chunk: "1", timestamp: "5", payload },
+  streamSid: `MZ${"0".repeat(32)}`
+})
+
+const outbound = { event: "media", streamSid: `MZ${"0".repeat(32)}`, media: { payload } }
+const [beforePayload = "", afterPayload = ""] = JSON.stringify({ ...outbound, media: { payload: "|" } }).split("|")
+
 const comparisons: ReadonlyArray<Comparison> = [
+  {
+    stage: "decode media frame",
+    ours: () => decodeFrame(frame),
+    alternative: "JSON.parse, unchecked",
+    theirs: () => JSON.parse(frame)
+  },
+  {
+    stage: "the same, its schema",
+    ours: () => decodeFrame(frame),
+    alternative: "JSON.parse and schema",
+    theirs: () => decodeAny(frame)
+  },
+  {
+    stage: "encode media frame",
+    ours: () => beforePayload + Buffer.from(mulaw).toString("base64") + afterPayload,
+    alternative: "JSON.stringify",
+    theirs: () => JSON.stringify({ ...outbound, media: { payload: Buffer.from(mulaw).toString("base64") } })
+  },
   {
     stage: "decode mu-law",
     ours: () => decodeMulaw(mulaw),

@@ -1,6 +1,10 @@
 /** Measures voice activity: what a score costs in shared runs and in runs of its own, what it waits under live load, and what loading costs. `node bench/vad.ts` */
 import { Effect } from "effect"
+import { readFile } from "node:fs/promises"
+import * as ort from "onnxruntime-node"
 import { WINDOW_MS, WINDOW_SAMPLES } from "../src/schema/Audio.ts"
+import { denseModel } from "../src/layers/SileroDense.ts"
+import { denseMemory, emptyRow, type RowMemory, wholeMemory } from "../src/layers/SileroMemory.ts"
 import { loadSileroModel, shippedModel, type SileroModel } from "../src/layers/SileroModel.ts"
 import { makeBatcher, makeScorer } from "../src/layers/SileroVoiceActivity.ts"
 
@@ -73,6 +77,48 @@ const live = Effect.fnUntraced(function* (run: SileroModel["run"], callers: numb
   }
 })
 
+/** Batch sizes that the two forms of the model are compared at. */
+const BATCHES = [1, 4, 8, 16, 32, 64]
+
+/** Microseconds a row in runs of so many, in the model's own graph and in the one made from it: the middle of 7 rounds. */
+const perRow = async (session: ort.InferenceSession, memory: RowMemory, size: number): Promise<number> => {
+  memory.gather(Array.from({ length: size }, emptyRow))
+  const { feeds, fetches } = memory.tensors(size)
+  const runs = Math.max(5, Math.round(1000 / size))
+  const round = async () => {
+    const begun = performance.now()
+    for (let n = 0; n < runs; n++) await session.run(feeds, fetches)
+    return (1000 * (performance.now() - begun)) / runs / size
+  }
+  await round()
+  const rounds: Array<number> = []
+  for (let n = 0; n < 7; n++) rounds.push(await round())
+  return percentile(
+    rounds.toSorted((a, b) => a - b),
+    0.5
+  )
+}
+
+const compareForms = async (): Promise<void> => {
+  const bytes = await readFile(shippedModel.path)
+  const anew = denseModel(bytes)
+  if (anew === undefined) throw new Error("the model cannot be written anew")
+  const options = { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 4 } as const
+  const sessions = [
+    await ort.InferenceSession.create(bytes, options),
+    await ort.InferenceSession.create(anew, options)
+  ] as const
+  const memories = [wholeMemory(ort), denseMemory(ort)] as const
+  console.log("\nthe model alone, µs per window\nrows in a run   its own graph   written anew   ratio")
+  for (const size of BATCHES) {
+    const own = await perRow(sessions[0], memories[0], size)
+    const dense = await perRow(sessions[1], memories[1], size)
+    const cells = [String(size).padStart(13), own.toFixed(1).padStart(15), dense.toFixed(1).padStart(14)]
+    console.log(...cells, (dense / own).toFixed(2).padStart(7))
+  }
+  await Promise.all(sessions.map((session) => session.release()))
+}
+
 /** The scheduler alone: a model that answers on the next turn of the event loop, without work. */
 const noModel: SileroModel["run"] = () => Effect.callback((resume) => void setImmediate(() => resume(Effect.void)))
 
@@ -80,6 +126,7 @@ const main = Effect.gen(function* () {
   const begun = performance.now()
   const model = yield* loadSileroModel(shippedModel)
   console.log(`load, check and first run: ${(performance.now() - begun).toFixed(0)} ms`)
+  yield* Effect.promise(compareForms)
   yield* Effect.scoped(saturated(model.run, 64))
 
   console.log("\nback to back, µs per score")
