@@ -24,22 +24,22 @@ const websocket = {
 /** Connections that there may be, whatever comes on them: every call has one, and webhooks and pages come on others. */
 export const maxConnections = (maxCalls: number): number => 4 * maxCalls + 1000
 
-const createHttpServer = (connections: number) => () => {
-  const server = createServer({
+const createHttpServer = (): Server =>
+  createServer({
     // Proxies and tunnels keep idle connections for up to a minute and expect them to work when they use them again.
     keepAliveTimeout: 65_000,
     // Nobody the server is for takes long to say what they want; who does is only holding the connection.
     headersTimeout: 10_000,
     requestTimeout: 15_000
   })
-  server.maxConnections = connections
-  return server
-}
+
+const createListeningServer = (maxCalls: number): Server =>
+  Object.assign(createHttpServer(), { maxConnections: maxConnections(maxCalls) })
 
 /** Listens as configured; when the scope closes, live calls get a moment to end before they are hung up. */
 const listen = Layer.unwrap(
   Effect.map(Effect.all([AppConfig, EdgeConfig]), ([{ server }, { maxCalls }]) =>
-    NodeHttpServer.layerServer(createHttpServer(maxConnections(maxCalls)), {
+    NodeHttpServer.layerServer(() => createListeningServer(maxCalls), {
       host: server.host,
       port: server.port,
       gracefulShutdownTimeout: "1 second",
