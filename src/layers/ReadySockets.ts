@@ -1,5 +1,5 @@
 /** Addresses of sockets that will be wanted in, open sockets out to whoever dials the same address next. Owns connections nobody has taken yet, and no protocol. */
-import { Context, Duration, Effect, Layer } from "effect"
+import { Context, Deferred, Duration, Effect, Layer } from "effect"
 import { Socket } from "effect/socket"
 
 /** Where a socket is dialled, and with what in its handshake. */
@@ -57,13 +57,17 @@ export const layer = ({
     Effect.gen(function* () {
       const construct = yield* Socket.WebSocketConstructor
       const scope = yield* Effect.scope
-      const waiting = new Map<string, Set<Socket.WebSocketLike & Pausable>>()
+      /** Sockets by what they can stand for, each with what is done once it is not waiting any more. */
+      const waiting = new Map<string, Map<Socket.WebSocketLike & Pausable, Deferred.Deferred<void>>>()
 
       /** Takes a socket out, so that it is somebody's own; false: it was taken, or is gone. */
       const remove = (key: string, socket: Socket.WebSocketLike & Pausable): boolean => {
         const sockets = waiting.get(key)
-        if (sockets?.delete(socket) !== true) return false
+        const gone = sockets?.get(socket)
+        if (sockets === undefined || gone === undefined) return false
+        sockets.delete(socket)
         if (sockets.size === 0) waiting.delete(key)
+        Deferred.doneUnsafe(gone, Effect.void)
         return true
       }
 
@@ -75,26 +79,31 @@ export const layer = ({
         if (isOpen) socket.resume()
       }
 
-      const open = (key: string, { headers, url }: SocketAddress): (Socket.WebSocketLike & Pausable) | undefined => {
+      /** Has a socket wait; gives what closes it when its time is over, and ends before if somebody takes it. */
+      const open = (key: string, { headers, url }: SocketAddress): Effect.Effect<void> => {
         const socket = construct(url, { headers })
         if (!isPausable(socket)) {
           socket.close(1000)
-          return undefined
+          return Effect.void
         }
-        const sockets = waiting.get(key) ?? new Set()
-        waiting.set(key, sockets.add(socket))
+        const gone = Deferred.makeUnsafe<void>()
+        const sockets = waiting.get(key) ?? new Map<Socket.WebSocketLike & Pausable, Deferred.Deferred<void>>()
+        waiting.set(key, sockets.set(socket, gone))
         socket.addEventListener("open", () => {
           if (sockets.has(socket)) socket.pause()
         })
         // Whoever dials next will find out by themselves.
         socket.addEventListener("error", () => void remove(key, socket))
         socket.addEventListener("close", () => void remove(key, socket))
-        return socket
+        return Deferred.await(gone).pipe(
+          Effect.timeoutOption(life),
+          Effect.andThen(Effect.sync(() => close(key, socket)))
+        )
       }
 
       yield* Effect.addFinalizer(() =>
         Effect.sync(() => {
-          for (const [key, sockets] of waiting) for (const socket of sockets) close(key, socket)
+          for (const [key, sockets] of waiting) for (const socket of sockets.keys()) close(key, socket)
         })
       )
 
@@ -103,13 +112,7 @@ export const layer = ({
           Effect.suspend(() => {
             const key = keyOf(address.url, address.headers)
             if ((waiting.get(key)?.size ?? 0) >= limit) return Effect.void
-            const socket = open(key, address)
-            if (socket === undefined) return Effect.void
-            const expire = Effect.andThen(
-              Effect.sleep(life),
-              Effect.sync(() => close(key, socket))
-            )
-            return Effect.asVoid(Effect.forkIn(expire, scope))
+            return Effect.asVoid(Effect.forkIn(open(key, address), scope))
           }).pipe(
             // A socket that cannot even be made, say with a key that no header can hold, is the next one's problem.
             Effect.catchDefect(() => Effect.void)
@@ -118,7 +121,7 @@ export const layer = ({
         Context.add(Socket.WebSocketConstructor, (url, options) => {
           if (typeof options === "object" && "headers" in options && options.protocols === undefined) {
             const key = keyOf(url, options.headers ?? {})
-            for (const socket of waiting.get(key) ?? []) {
+            for (const socket of waiting.get(key)?.keys() ?? []) {
               if (remove(key, socket) && !isOver(socket)) return socket
             }
           }

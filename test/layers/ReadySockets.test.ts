@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as NodeWS from "@effect/platform-node/NodeWS"
-import { Context, Effect, Layer, Redacted, type Scope } from "effect"
+import { Clock, Context, Effect, Layer, Redacted, type Scope } from "effect"
 import { Socket } from "effect/socket"
+import { TestClock } from "effect/testing"
 import * as ReadySockets from "../../src/layers/ReadySockets.ts"
 import { transcriptionAddress } from "../../src/layers/TogetherSttConnection.ts"
 import { type TogetherSettings } from "../../src/services/AppConfig.ts"
@@ -15,6 +16,12 @@ import {
 } from "../../src/testing/SttEmulator.ts"
 import { FakeSocket } from "../support/FakeSpeechSockets.ts"
 import { KEY, openSession, say, withLogs } from "../support/Recognition.ts"
+
+/** One whose reading can wait. */
+class PausableSocket extends FakeSocket {
+  pause(): void {}
+  resume(): void {}
+}
 
 interface Waiting {
   readonly emulator: SttEmulator
@@ -152,7 +159,7 @@ describe("a socket that was dialled ahead", () => {
       withSockets({ script: { connectionFault: (connection) => (connection === 0 ? fault : undefined) } }, (waiting) =>
         Effect.gen(function* () {
           yield* waiting.dial()
-          yield* waiting.emulator.awaitEvent(fault._tag === "Refuse" ? "Refused" : "Closed")
+          yield* waiting.emulator.awaitEvent(fault._tag === "Refuse" ? "Refused" : "Asked")
           assert.strictEqual(yield* say(yield* waiting.call, 1, 5), "segment 0")
         })
       )
@@ -211,6 +218,40 @@ describe("a socket that was dialled ahead", () => {
       const taken = Context.get(context, Socket.WebSocketConstructor)(address.url, { headers: {} })
       assert.strictEqual(made[0]?.closedWith, 1000)
       assert.strictEqual(taken, made[1])
+    })
+  )
+
+  it.effect("is not waited for any more once it is taken or lost", () =>
+    Effect.gen(function* () {
+      let sleeping = 0
+      const clock = {
+        ...(yield* Clock.Clock),
+        sleep: () =>
+          Effect.acquireUseRelease(
+            Effect.sync(() => sleeping++),
+            () => Effect.never,
+            () => Effect.sync(() => sleeping--)
+          )
+      }
+      const made: Array<PausableSocket> = []
+      const construct = Layer.succeed(Socket.WebSocketConstructor, (url) => {
+        const socket = new PausableSocket(url, {})
+        made.push(socket)
+        return socket
+      })
+      const context = yield* Layer.build(ReadySockets.layer({ limit: 4 }).pipe(Layer.provide(construct)))
+      const address = { url: "ws://127.0.0.1/", headers: {} }
+      const { dial } = Context.get(context, ReadySockets.ReadySockets)
+      yield* Effect.andThen(dial(address), dial(address)).pipe(Effect.provideService(Clock.Clock, clock))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(sleeping, 2)
+      const taken = Context.get(context, Socket.WebSocketConstructor)(address.url, { headers: {} })
+      assert.strictEqual(taken, made[0])
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(sleeping, 1)
+      made[1]?.refuse(503)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(sleeping, 0)
     })
   )
 })
