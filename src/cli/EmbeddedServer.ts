@@ -11,19 +11,12 @@ import {
   Schedule,
   type Scope
 } from "effect"
-import { FetchHttpClient, HttpServer } from "effect/http"
+import { HttpServer } from "effect/http"
 import * as AppConfigEnv from "../layers/AppConfigEnv.ts"
+import * as CallServices from "../layers/CallServices.ts"
 import * as Edge from "../layers/Edge.ts"
-import * as EndpointingByWords from "../layers/EndpointingByWords.ts"
 import { serverLayer } from "../layers/HttpServer.ts"
-import * as KeptSpeechMemory from "../layers/KeptSpeechMemory.ts"
-import * as Sandbox from "../layers/Sandbox.ts"
-import * as SileroVoiceActivity from "../layers/SileroVoiceActivity.ts"
 import { describeCause } from "../layers/Startup.ts"
-import * as TogetherLanguageModel from "../layers/TogetherLanguageModel.ts"
-import * as TogetherSpeechToText from "../layers/TogetherSpeechToText.ts"
-import * as TogetherTextToSpeech from "../layers/TogetherTextToSpeech.ts"
-import * as VendorSockets from "../layers/VendorSockets.ts"
 import { AppConfig } from "../services/AppConfig.ts"
 import { KeptSpeech } from "../services/KeptSpeech.ts"
 import { Provider } from "../services/Provider.ts"
@@ -64,14 +57,6 @@ const settings = Layer.unwrap(
   })
 )
 
-const together = Layer.mergeAll(
-  TogetherSpeechToText.layer,
-  TogetherTextToSpeech.layer,
-  TogetherLanguageModel.layer
-).pipe(Layer.provide([VendorSockets.layer, FetchHttpClient.layer]))
-
-const provided = Layer.unwrap(Effect.map(Provider, (provider) => (provider === "sandbox" ? Sandbox.layer : together)))
-
 /** How long the greeting may take to be made before the call is placed all the same. */
 const GREETING_DEADLINE = "3 seconds"
 
@@ -87,13 +72,8 @@ const greetingKept = Layer.effectDiscard(
   })
 )
 
-/** What a call stands on, but for who watches it. */
-const services = Layer.mergeAll(
-  SileroVoiceActivity.layer,
-  EndpointingByWords.layerConfigured,
-  provided,
-  Layer.provideMerge(greetingKept, Layer.provide(KeptSpeechMemory.layer, provided))
-)
+/** What the calls of any server stand on. */
+const services = Layer.provideMerge(greetingKept, CallServices.layer)
 
 /** Keeps what the log says of warnings and errors, once and without details: the command has an output of its own. */
 const keepingLog = (lines: Set<string>) =>

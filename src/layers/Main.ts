@@ -2,43 +2,10 @@
 import { Effect, Layer } from "effect"
 import { CallFeed } from "../services/CallFeed.ts"
 import { CallObserver } from "../services/CallObserver.ts"
-import { EdgeConfig } from "../services/EdgeConfig.ts"
-import { Provider } from "../services/Provider.ts"
 import { runCall } from "../streams/Call.ts"
 import * as CallLog from "./CallLog.ts"
-import * as EndpointingByWords from "./EndpointingByWords.ts"
-import * as KeptHttpClient from "./KeptHttpClient.ts"
-import * as KeptSpeechMemory from "./KeptSpeechMemory.ts"
-import * as Providers from "./Providers.ts"
-import * as ReadySockets from "./ReadySockets.ts"
-import * as Sandbox from "./Sandbox.ts"
-import * as SandboxTextToSpeech from "./SandboxTextToSpeech.ts"
+import * as CallServices from "./CallServices.ts"
 import { serverWith, workerWith } from "./Server.ts"
-import * as SileroVoiceActivity from "./SileroVoiceActivity.ts"
-import * as TogetherPrewarm from "./TogetherPrewarm.ts"
-import * as VendorSockets from "./VendorSockets.ts"
-
-/** Phones that ring at the same time, of which there are few even on a busy line. */
-const MAX_READY = 16
-
-/** Sockets that are open before anybody answers: never more than calls may be. */
-const sockets = Layer.unwrap(
-  Effect.map(EdgeConfig, ({ maxCalls }) => ReadySockets.layer({ limit: Math.min(maxCalls, MAX_READY) }))
-).pipe(Layer.provide(VendorSockets.layer))
-
-const together = Layer.merge(Providers.layer, TogetherPrewarm.layer).pipe(
-  Layer.provide([sockets, KeptHttpClient.layer])
-)
-
-/** Recognition, language model and voice, from whom the configuration says. */
-const provided = Layer.unwrap(Effect.map(Provider, (provider) => (provider === "sandbox" ? Sandbox.layer : together)))
-
-/** What is always said the same way; where a service has the voice, the built-in one stands in for it. */
-const kept = Layer.unwrap(
-  Effect.map(Provider, (provider) =>
-    KeptSpeechMemory.layerWith(provider === "sandbox" ? {} : { standIn: SandboxTextToSpeech.layer })
-  )
-)
 
 /** Calls are told to the log, and to whoever follows one on the page. */
 const observer = Layer.effect(
@@ -46,14 +13,7 @@ const observer = Layer.effect(
   Effect.map(CallFeed, (feed) => CallObserver.combine([CallLog.callLog, feed.observer]))
 )
 
-/** What a call stands on; voice activity and the end of turns are always judged here. */
-const services = Layer.mergeAll(
-  SileroVoiceActivity.layer,
-  EndpointingByWords.layerConfigured,
-  provided,
-  Layer.provide(kept, provided),
-  observer
-)
+const services = Layer.merge(CallServices.layer, observer)
 
 /** The whole program, as `main.ts` runs it in one process. */
 export const layer = serverWith(runCall, services)

@@ -27,14 +27,31 @@ describe("a server of the command's own", { timeout: 30_000 }, () => {
     })
   )
 
-  it.live("takes calls without a greeting if its voice cannot make one", () =>
+  it.live("greets in the built-in voice if its own cannot", () =>
     Effect.gen(function* () {
       const { url, warnings } = yield* start({
         TOGETHER_API_KEY: "test-key",
         TOGETHER_BASE_URL: "http://127.0.0.1:9/v1"
       })
       assert.match(url.href, /^http:\/\/127\.0\.0\.1:\d+\//)
-      assert.include((yield* warnings).join("\n"), "Speech synthesis has no connection")
+      const told = (yield* warnings).join("\n")
+      assert.include(told, "Speech synthesis has no connection")
+      assert.include(told, "said in the built-in voice for now")
+    })
+  )
+
+  it.live("is served by second choices as any server is", () =>
+    Effect.gen(function* () {
+      const tts = yield* ttsEmulator({})
+      const origin = yield* serveEmulator(tts.routes)
+      yield* start({
+        TOGETHER_API_KEY: "test-key",
+        TOGETHER_BASE_URL: "http://127.0.0.1:9/v1",
+        FALLBACK_BASE_URL: `${origin}/v1`,
+        FALLBACK_API_KEY: "second-key",
+        TTS_FALLBACK_MODEL: "another-voice"
+      })
+      yield* tts.awaitEvent("Began")
     })
   )
 })
