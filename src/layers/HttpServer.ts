@@ -7,6 +7,7 @@ import { MAX_FRAME_BYTES } from "../schema/Twilio.ts"
 import { AppConfig } from "../services/AppConfig.ts"
 import { EdgeConfig } from "../services/EdgeConfig.ts"
 import { type MediaLink } from "../services/MediaLink.ts"
+import { maxConnections } from "./Connections.ts"
 import { unknownPaths } from "./Endpoint.ts"
 import { healthRoutes } from "./HealthRoute.ts"
 import { mediaStreamRoute } from "./MediaStreamRoute.ts"
@@ -20,9 +21,6 @@ const websocket = {
   // How long, in milliseconds, a peer that does not answer a close may hold the connection (and a shutdown).
   closeTimeout: 2000
 }
-
-/** Connections that there may be, whatever comes on them: every call has one, and webhooks and pages come on others. */
-export const maxConnections = (maxCalls: number): number => 4 * maxCalls + 1000
 
 const createHttpServer = (): Server =>
   createServer({

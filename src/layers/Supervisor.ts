@@ -5,10 +5,12 @@ import { NetAddress } from "effect/net"
 import { randomUUID } from "node:crypto"
 import { createServer, type Server, type Socket } from "node:net"
 import { AppConfig } from "../services/AppConfig.ts"
+import { EdgeConfig } from "../services/EdgeConfig.ts"
 import { Lifecycle } from "../services/Lifecycle.ts"
 import { Processes } from "../services/Processes.ts"
 import * as AppConfigEnv from "./AppConfigEnv.ts"
 import * as CallRegistryMemory from "./CallRegistryMemory.ts"
+import { maxConnections } from "./Connections.ts"
 import * as LifecycleLive from "./Lifecycle.ts"
 import * as Logging from "./Logging.ts"
 import { announceAt } from "./Startup.ts"
@@ -61,13 +63,17 @@ export const leastLoaded = <A extends WorkerLoad>(workers: Iterable<A>): A | und
   return least
 }
 
-/** Who gets which connection. */
-const makeSwitchboard = () => {
+/** Who gets which connection; beyond `most` in all, nobody gets any. */
+const makeSwitchboard = (most: number) => {
   const ready = new Set<Ready>()
   const waiting: Array<Socket> = []
   let given = 0
 
   const give = (connection: Socket): void => {
+    // A server's own bound does not count what it has handed over.
+    let connections = waiting.length
+    for (const to of ready) connections += to.connections
+    if (connections >= most) return void connection.destroy()
     const chosen = leastLoaded([...ready].map((to) => ({ ...to, to, calls: to.member.calls.size })))
     if (chosen?.to.worker.give(connection) === true) {
       chosen.to.connections++
@@ -177,7 +183,7 @@ const supervise = (program: URL) =>
     const lifecycle = yield* Lifecycle
     const processes = yield* Processes
     const desk = yield* makeSupervisorDesk
-    const switchboard = makeSwitchboard()
+    const switchboard = makeSwitchboard(maxConnections((yield* EdgeConfig).maxCalls))
     const instance = randomUUID()
     // One that starts while the server leaves is told so.
     const greet = Effect.map(lifecycle.isLeaving, (leaving) => {

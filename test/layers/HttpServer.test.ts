@@ -1,10 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Logger, Queue, Scope, Stream } from "effect"
-import { connect, type Socket } from "node:net"
-import { maxConnections } from "../../src/layers/HttpServer.ts"
+import { maxConnections } from "../../src/layers/Connections.ts"
 import { MAX_FRAME_BYTES } from "../../src/schema/Twilio.ts"
 import { type MediaLink } from "../../src/services/MediaLink.ts"
-import { callSid, openCall, openWebSocket, sendRaw, serve, startFrame } from "../support/httpServer.ts"
+import {
+  callSid,
+  openCall,
+  openConnection,
+  openWebSocket,
+  saidOn,
+  sendRaw,
+  serve,
+  startFrame
+} from "../support/httpServer.ts"
 
 const echo = (link: MediaLink) => Stream.runForEach(link.inbound, link.send)
 
@@ -284,20 +292,8 @@ describe("connections", () => {
   it.live("are as many as there may be for so many calls, and one more is dropped", () =>
     Effect.gen(function* () {
       const host = yield* serve(echo, { env: { MAX_CALLS: "1" } })
-      const { hostname, port } = new URL(`http://${host}`)
-      const open = Effect.acquireRelease(
-        Effect.callback<Socket>((resume) => {
-          const socket = connect(Number(port), hostname, () => resume(Effect.succeed(socket)))
-          socket.on("error", () => {})
-        }),
-        (socket) => Effect.sync(() => socket.destroy())
-      )
-      yield* Effect.replicateEffect(open, maxConnections(1), { discard: true })
-      const dropped = yield* open
-      yield* Effect.callback<void>((resume) => {
-        dropped.on("close", () => resume(Effect.void))
-        dropped.resume()
-      })
+      yield* Effect.replicateEffect(openConnection(host), maxConnections(1), { discard: true })
+      assert.strictEqual(yield* saidOn(yield* openConnection(host)), "")
     })
   )
 })

@@ -1,9 +1,21 @@
 /** A server of several processes, seen from outside: real processes, real signals, calls that only echo. */
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Queue } from "effect"
+import { Duration, Effect, Exit, Queue } from "effect"
 import { fileURLToPath } from "node:url"
+import { maxConnections } from "../../src/layers/Connections.ts"
 import { backoff, leastLoaded } from "../../src/layers/Supervisor.ts"
-import { ask, callSid, type Client, openCall, postForm, signedEnv, startFrame, tokenIn } from "../support/httpServer.ts"
+import {
+  ask,
+  callSid,
+  type Client,
+  openCall,
+  openConnection,
+  postForm,
+  saidOn,
+  signedEnv,
+  startFrame,
+  tokenIn
+} from "../support/httpServer.ts"
 import { startNode } from "../support/process.ts"
 
 const echoServers = fileURLToPath(new URL("../support/echoServers.ts", import.meta.url))
@@ -75,6 +87,18 @@ describe("a server of several processes", { timeout: 60_000, concurrent: true },
       assert.deepStrictEqual(yield* fifth.closed, [1013, "all lines busy"])
       const { body } = yield* ask(`http://${host}/health`)
       assert.strictEqual(JSON.parse(body).calls, 4)
+    })
+  )
+
+  it.live("has as many connections in all as there may be for so many calls, and drops one more", () =>
+    Effect.gen(function* () {
+      const { host } = yield* serve({ MAX_CALLS: "1" })
+      const first = yield* openConnection(host)
+      yield* Effect.replicateEffect(openConnection(host), maxConnections(1) - 1, { discard: true })
+      assert.strictEqual(yield* saidOn(yield* openConnection(host)), "")
+      // One that is over makes room, once its process has said so.
+      first.destroy()
+      yield* Effect.repeat(Effect.exit(ask(`http://${host}/health`)), { until: Exit.isSuccess })
     })
   )
 

@@ -51,6 +51,28 @@ export const sendRaw = (host: string, request: string): Effect.Effect<string> =>
     return Effect.sync(() => socket.destroy())
   })
 
+/** A connection on which nothing is said, until the scope closes. */
+export const openConnection = (host: string): Effect.Effect<Socket, never, Scope.Scope> => {
+  const { hostname, port } = new URL(`http://${host}`)
+  return Effect.acquireRelease(
+    Effect.callback<Socket>((resume) => {
+      const socket = connect(Number(port), hostname, () => resume(Effect.succeed(socket)))
+      socket.on("error", () => {})
+    }),
+    (socket) => Effect.sync(() => socket.destroy())
+  )
+}
+
+/** What the server says on a connection until it closes it: nothing, if it did not take it. */
+export const saidOn = (connection: Socket): Effect.Effect<string> =>
+  Effect.callback((resume) => {
+    let said = ""
+    connection.on("data", (part) => {
+      said += part.toString("latin1")
+    })
+    connection.on("close", () => resume(Effect.succeed(said)))
+  })
+
 /** What a WebSocket client saw. */
 export interface Client {
   readonly socket: WebSocket
