@@ -19,7 +19,7 @@ import {
 import { type FromCallers, type HeldCall, type Wave } from "./Waves.ts"
 
 /** Bytes a call may seem to have added once nothing is kept for the next one any more: what is remembered of it on purpose (a used token, a number in a metric), and noise. */
-const FLAT_BYTES = 4000
+const FLAT_BYTES = 2000
 
 /** How long connections are kept on purpose for the next call, and a little more, in seconds. */
 const KEPT_S = 70
