@@ -4,7 +4,7 @@ import { WINDOW_SAMPLES } from "../schema/Audio.ts"
 import { VoiceActivityError } from "../schema/Errors.ts"
 import { type ModelError } from "../schema/ModelError.ts"
 import { AppConfig } from "../services/AppConfig.ts"
-import { VoiceActivity, type VoiceScorer } from "../services/VoiceActivity.ts"
+import { type DirectScorer, type ScoreSettled, VoiceActivity, type VoiceScorer } from "../services/VoiceActivity.ts"
 import { CONTEXT_SAMPLES, emptyRow, MAX_ROWS, type ModelRow } from "./SileroMemory.ts"
 import { loadSileroModel, shippedModel, type SileroModel } from "./SileroModel.ts"
 
@@ -185,8 +185,9 @@ const shutDown = () => new VoiceActivityError({ message: "Voice activity detecti
  */
 export const makeScorer = (batcher: Batcher): VoiceScorer => {
   const row = emptyRow()
-  let busy = false
   let wasReset = false
+  /** Who waits for the window that is being scored. */
+  let waiting: ScoreSettled | undefined
 
   const goOn = (): void => {
     row.input.copyWithin(0, WINDOW_SAMPLES)
@@ -195,34 +196,49 @@ export const makeScorer = (batcher: Batcher): VoiceScorer => {
     row.next = state
   }
 
-  return {
-    score: (window) =>
-      Effect.callback((resume) => {
-        const problem = busy ? "The previous window of this call is still being scored" : wrongLength(window)
-        if (problem !== undefined) return resume(Effect.fail(new VoiceActivityError({ message: problem })))
-        busy = true
-        wasReset = false
-        for (let i = 0; i < WINDOW_SAMPLES; i++) row.input[CONTEXT_SAMPLES + i] = window[i]! / 32768
-        const request: RunRequest = {
-          row,
-          settle: (failure) => {
-            busy = false
-            if (failure !== undefined) return resume(Effect.fail(failure))
-            if (!wasReset) goOn()
-            resume(Effect.succeed(row.probability))
-          }
-        }
-        batcher.add(request)
-        return Effect.sync(() => {
-          busy = false
-          batcher.remove(request)
-        })
-      }),
-    reset: Effect.sync(() => {
+  /** One window at a time is scored: one request does for all of them. */
+  const request: RunRequest = {
+    row,
+    settle: (failure) => {
+      const settled = waiting
+      waiting = undefined
+      if (failure === undefined && !wasReset) goOn()
+      settled?.(failure, row.probability)
+    }
+  }
+
+  const direct: DirectScorer = {
+    score: (window, settled) => {
+      const problem =
+        waiting === undefined ? wrongLength(window) : "The previous window of this call is still being scored"
+      if (problem !== undefined) return settled(new VoiceActivityError({ message: problem }), 0)
+      waiting = settled
+      wasReset = false
+      for (let i = 0; i < WINDOW_SAMPLES; i++) row.input[CONTEXT_SAMPLES + i] = window[i]! / 32768
+      batcher.add(request)
+    },
+    cancel: () => {
+      if (waiting === undefined) return
+      waiting = undefined
+      batcher.remove(request)
+    },
+    reset: () => {
       wasReset = true
       row.input.fill(0, 0, CONTEXT_SAMPLES)
       row.state.fill(0)
-    })
+    }
+  }
+
+  return {
+    score: (window) =>
+      Effect.callback((resume) => {
+        direct.score(window, (failure, probability) =>
+          resume(failure === undefined ? Effect.succeed(probability) : Effect.fail(failure))
+        )
+        return Effect.sync(direct.cancel)
+      }),
+    reset: Effect.sync(direct.reset),
+    direct
   }
 }
 

@@ -23,6 +23,7 @@ import * as EnergyScore from "./EnergyScore.ts"
 import { decodeMulawBase64 } from "./Mulaw.ts"
 import { defaultPlayoutSettings, makePlayout, type PlayoutWire } from "./Playout.ts"
 import { fixedReply, reply } from "./Reply.ts"
+import { scoreInOrder } from "./ScoreInOrder.ts"
 import * as SpeechGate from "./SpeechGate.ts"
 import * as TurnTaking from "./TurnTaking.ts"
 import * as VoiceWindows from "./VoiceWindows.ts"
@@ -40,8 +41,8 @@ export type CallServices =
 /** A running call, as the carrier's frames drive it. */
 export interface CallSession {
   /**
-   * Caller audio arrived; the effect waits until it is scored. It is taken in before the effect runs, and where it
-   * completes no window the effect is `Effect.void` itself, which need not be run.
+   * Caller audio arrived. It is taken in before the effect runs; the effect waits until there is room for more, and where
+   * nothing is to be waited for it is `Effect.void` itself, which need not be run.
    */
   readonly media: (frame: Media) => Effect.Effect<void>
   /** The caller pressed a key. */
@@ -54,10 +55,21 @@ export interface CallSession {
   readonly tell: (event: CallEventBody) => Effect.Effect<void>
 }
 
-/** What the consumer takes in: something that bears on turns, with the audio it was heard in; or what came of a window. */
+/**
+ * What the consumer takes in: something to be done before what comes after it; something that bears on turns, with the
+ * audio it was heard in; or what came of a window.
+ */
 type Heard =
+  | { readonly first: Effect.Effect<void> }
   | { readonly input: TurnInput; readonly window: VoiceWindow | undefined }
   | { readonly pieces: ReadonlyArray<SpeechGate.SegmentAudio>; readonly outputs: ReadonlyArray<TurnOutput> }
+
+/** A window with what is known of it without the model: how much its loudness looks like a voice, how much of it is the caller's own. */
+interface HeardWindow {
+  readonly window: VoiceWindow
+  readonly loudness: number
+  readonly own: number
+}
 
 /** Whether a reply stopped for this reason, and what it answers, were part of the conversation. */
 const wasSaid = (reason: StopReason): boolean =>
@@ -146,23 +158,50 @@ export const openSession = Effect.fnUntraced(function* (
     return Effect.as(failed("voice activity", error), loudness)
   }
 
-  const score = (window: VoiceWindow): Effect.Effect<number> => {
-    const [learned, loudness] = EnergyScore.step(energy, window.samples)
-    energy = learned
+  const tellVoice = ({ atMs }: VoiceWindow, probability: number): Effect.Effect<void> =>
+    tellNow({ _tag: "Voice", audioMs: atMs, probability })
+
+  const direct = Option.isSome(scorer) ? scorer.value.direct : undefined
+  const scoring =
+    direct === undefined
+      ? undefined
+      : scoreInOrder<HeardWindow>(
+          direct,
+          ({ loudness, own, window }, failure, voice) => {
+            const probability = (failure === undefined ? voice : loudness) * own
+            if (failure !== undefined && !scoringFailed) put({ first: instead(failure, loudness) })
+            const told = tellVoice(window, probability)
+            if (told !== Effect.void) put({ first: told })
+            takeWindow(window, probability)
+          },
+          (defect) => put({ first: Effect.die(defect) })
+        )
+  if (scoring !== undefined) yield* Effect.addFinalizer(() => Effect.sync(scoring.end))
+
+  const score = ({ loudness, window }: HeardWindow): Effect.Effect<number> => {
     if (Option.isNone(scorer)) return Effect.succeed(loudness)
     const scored = scorer.value.score(window.samples).pipe(Effect.catch((error) => instead(error, loudness)))
     return window.discontinuous ? Effect.andThen(scorer.value.reset, scored) : scored
   }
 
   const hear = (window: VoiceWindow): Effect.Effect<void> => {
+    const [floor, loudness] = EnergyScore.step(energy, window.samples)
+    energy = floor
     // Neither the agent's own echo nor voices in the background are the caller's.
     const [learned, near] = Background.step(surroundings, window.samples)
     surroundings = learned
-    return Effect.flatMap(score(window), (voice) => {
-      const probability = voice * near * (1 - echo.explained(window, lastAudioMs))
-      const told = tellNow({ _tag: "Voice", audioMs: window.atMs, probability })
-      if (told === Effect.void) return takeWindow(window, probability)
-      return Effect.flatMap(told, () => takeWindow(window, probability))
+    const own = near * (1 - echo.explained(window, lastAudioMs))
+    const heard = { window, loudness, own }
+    if (scoring !== undefined) {
+      scoring.add(heard)
+      return scoring.room()
+    }
+    return Effect.flatMap(score(heard), (voice) => {
+      const probability = voice * own
+      const told = tellVoice(window, probability)
+      if (told !== Effect.void) return Effect.map(told, () => takeWindow(window, probability))
+      takeWindow(window, probability)
+      return Effect.void
     })
   }
 
@@ -402,19 +441,16 @@ export const openSession = Effect.fnUntraced(function* (
    * Judges a scored window on the spot if nothing else is being decided, else when its turn comes. Nearly always nothing
    * comes of it, and then the consumer is not even woken.
    */
-  const takeWindow = (window: VoiceWindow, probability: number): Effect.Effect<void> => {
+  const takeWindow = (window: VoiceWindow, probability: number): void => {
     const input: TurnInput = { _tag: "Voice", atMs: window.atMs, probability }
-    if (!idle) {
-      put({ input, window })
-      return Effect.void
-    }
+    if (!idle) return put({ input, window })
     const pieces = keep(window)
     const outputs = judge(input)
     if (pieces.length > 0 || outputs.length > 0) put({ pieces, outputs })
-    return Effect.void
   }
 
   const take = Effect.fnUntraced(function* (heard: Heard) {
+    if ("first" in heard) return yield* heard.first
     if ("pieces" in heard) {
       yield* recognise(heard.pieces)
       return yield* carryOut(heard.outputs)
