@@ -1,5 +1,6 @@
 /** A voice's speech in, the same speech out, and an end to it when the voice owes more and goes quiet. Owns no opinion of what it owes. */
-import { type Array as Arr, type Cause, Clock, Duration, Effect, type Pull, Stream } from "effect"
+import { type Cause, Duration, type Effect, Stream } from "effect"
+import { withPatience } from "./Patience.ts"
 
 /** What a voice owes. */
 export interface Owed<E, R> {
@@ -15,21 +16,19 @@ export interface Owed<E, R> {
 export const whileOwed =
   <E2, R2>({ atMost, onQuiet, sinceMs }: Owed<E2, R2>) =>
   <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E | E2, R | R2> =>
-    Stream.transformPull(self, (pull) =>
-      Effect.map(Clock.Clock, (clock) => {
-        const nowMs = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-        const limitMs = Duration.toMillis(atMost)
-        const quiet = Effect.gen(function* () {
-          const beganMs = nowMs()
-          for (;;) {
+    Stream.transformPull(self, (pull, scope) => {
+      const limitMs = Duration.toMillis(atMost)
+      return withPatience(
+        pull,
+        {
+          limitMs: () => limitMs,
+          lateMs: (beganMs, _limitMs, nowMs) => {
             // What it will owe by then is not known: asked again when it could be late at the earliest.
             const since = sinceMs()
-            const leftMs = Math.max(beganMs, since ?? nowMs()) + limitMs - nowMs()
-            if (since !== undefined && leftMs <= 0) return yield* onQuiet
-            yield* Effect.sleep(leftMs)
-          }
-        })
-        const next: Pull.Pull<Arr.NonEmptyReadonlyArray<A>, E | E2, void, R | R2> = Effect.raceFirst(pull, quiet)
-        return next
-      })
-    )
+            return (since === undefined ? nowMs : Math.max(beganMs, since)) + limitMs
+          },
+          onLate: onQuiet
+        },
+        scope
+      )
+    })

@@ -1,5 +1,6 @@
 /** A stream in, the same stream out, failing when it goes quiet. Owns no opinion of what is worth waiting for. */
-import { type Duration, Effect, Stream } from "effect"
+import { Duration, Effect, Stream } from "effect"
+import { withPatience } from "./Patience.ts"
 
 /** How long a stream may be quiet while its consumer waits for it. */
 export interface WatchdogSettings {
@@ -17,20 +18,22 @@ export interface WatchdogSettings {
 export const watchdog =
   <E2>(settings: WatchdogSettings, onQuiet: (phase: "first" | "next") => E2) =>
   <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E | E2, R> =>
-    Stream.transformPull(self, (pull) =>
-      Effect.sync(() => {
-        let phase: "first" | "next" = "first"
-        const next = (): Duration.Input => (typeof settings.next === "function" ? settings.next() : settings.next)
-        return Effect.suspend(() =>
-          Effect.timeoutOrElse(pull, {
-            duration: phase === "first" ? settings.first : next(),
-            orElse: () => Effect.fail(onQuiet(phase))
-          })
-        ).pipe(
-          Effect.map((elements) => {
-            phase = "next"
-            return elements
-          })
-        )
-      })
-    )
+    Stream.transformPull(self, (pull, scope) => {
+      let phase: "first" | "next" = "first"
+      const next = (): Duration.Input => (typeof settings.next === "function" ? settings.next() : settings.next)
+      return Effect.map(
+        withPatience(
+          pull,
+          {
+            limitMs: () => Duration.toMillis(phase === "first" ? settings.first : next()),
+            lateMs: (beganMs, limitMs) => beganMs + limitMs,
+            onLate: Effect.suspend(() => Effect.fail(onQuiet(phase)))
+          },
+          scope
+        ),
+        Effect.map((elements) => {
+          phase = "next"
+          return elements
+        })
+      )
+    })
