@@ -1,9 +1,10 @@
 /** The command line of `call`: flags and their help in, what was asked for out. Places no call: `CallRun.ts` does, and is only loaded then. */
-import { type Cause, Console, Effect, Option } from "effect"
+import { Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { CallError } from "./CallError.ts"
 import { turnsOf } from "./CallTurns.ts"
 import { EXPECTED_DURATION, parseDuration } from "./Durations.ts"
+import { report } from "./Report.ts"
 
 const wanted = (what: string) => () => what
 
@@ -65,13 +66,6 @@ const config = {
   to: text("to", "number", "a phone number", "Number that is called").pipe(Flag.optional),
   token: text("token", "token", "a token", "Token of the browser phone, which shows the transcript").pipe(Flag.optional)
 }
-
-/** Why the command failed, for a person. */
-const report = (cause: Cause.Cause<unknown>): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    const { describeCause } = yield* Effect.promise(() => import("../layers/Startup.ts"))
-    yield* Effect.forEach(describeCause(cause), (line) => Console.error(line), { discard: true })
-  })
 
 /** The command; `args` are the arguments of the process, which alone tell the order of different flags. */
 export const callCommand = (args: ReadonlyArray<string>) =>

@@ -1,7 +1,8 @@
 /** The command line of `doctor`: flags and their help in, findings on standard output, and a failure if something is in the way of calls. Looks at nothing itself. */
-import { type Cause, Console, Effect, Option, Schema, Stream } from "effect"
+import { Console, Effect, Option, Schema, Stream } from "effect"
 import { Command, Flag } from "effect/cli"
 import { type SignedCase } from "./DoctorSignature.ts"
+import { report } from "./Report.ts"
 
 /** Something is in the way of calls. */
 export class DoctorError extends Schema.TaggedError<DoctorError>()("DoctorError", { message: Schema.String }) {}
@@ -64,13 +65,6 @@ const signedOf = Effect.fnUntraced(function* (input: {
   }
   return () => signed
 })
-
-/** Why the command failed, for a person. */
-const report = (cause: Cause.Cause<unknown>): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    const { describeCause } = yield* Effect.promise(() => import("../layers/Startup.ts"))
-    yield* Effect.forEach(describeCause(cause), (line) => Console.error(line), { discard: true })
-  })
 
 /** The command. What it looks with is only loaded when it is to run. */
 export const doctorCommand = Command.make(

@@ -1,8 +1,9 @@
 /** The command line of `loadtest`: flags and their help in, what was asked for out. Places no call: `LoadRun.ts` does, and is only loaded then. */
-import { type Cause, Console, Effect, Option } from "effect"
+import { Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { flagOrder, type TurnSource } from "./CallTurns.ts"
 import { EXPECTED_DURATION, parseDuration } from "./Durations.ts"
+import { report } from "./Report.ts"
 
 const wanted = (what: string) => () => what
 
@@ -131,13 +132,6 @@ const sourcesOf = (
     return flag === "wav" ? [{ _tag: "Wav", path: wav.next().value ?? "" }] : []
   })
 }
-
-/** Why the command failed, for a person. */
-const report = (cause: Cause.Cause<unknown>): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    const { describeCause } = yield* Effect.promise(() => import("../layers/Startup.ts"))
-    yield* Effect.forEach(describeCause(cause), (line) => Console.error(line), { discard: true })
-  })
 
 /** The command; `args` are the arguments of the process, which alone tell the order of different flags. */
 export const loadCommand = (args: ReadonlyArray<string>) =>
