@@ -74,7 +74,7 @@ const standInFor = (known: ReadonlyArray<KnownUtterance>) =>
     yield* process.send(known)
     const { port } = yield* Queue.take(process.messages)
     return port
-  }).pipe(Effect.catch(() => new CallError({ message: "The stand-in provider could not be started" })))
+  }).pipe(Effect.mapError((cause) => new CallError({ message: "The stand-in provider could not be started", cause })))
 
 /** Waits for the server to say where it listens; fails with its own words if it does not. */
 const listening = (server: LoadProcess<AgentNews>, warnings: Map<string, number>) =>
