@@ -2,7 +2,6 @@
  * Measures what it brings to open connections while the phone rings, on real sockets to emulated services that take a while
  * to connect to. `npm run bench:ringing -- [--connect 150]`
  */
-import * as NodeWS from "@effect/platform-node/NodeWS"
 import { Clock, Context, Duration, Effect, Layer, Logger, Redacted, type Scope, Stream } from "effect"
 import * as LanguageModel from "effect/ai/LanguageModel"
 import { connect, createServer, type Server, type Socket } from "node:net"
@@ -13,6 +12,7 @@ import * as TogetherLanguageModel from "../src/layers/TogetherLanguageModel.ts"
 import * as TogetherPrewarm from "../src/layers/TogetherPrewarm.ts"
 import * as TogetherSpeechToText from "../src/layers/TogetherSpeechToText.ts"
 import * as TogetherTextToSpeech from "../src/layers/TogetherTextToSpeech.ts"
+import * as VendorSockets from "../src/layers/VendorSockets.ts"
 import { AppConfig } from "../src/services/AppConfig.ts"
 import { Prewarm } from "../src/services/Prewarm.ts"
 import { SpeechToText } from "../src/services/SpeechToText.ts"
@@ -75,7 +75,7 @@ const services = (baseUrl: URL) => {
     Layer.provide([
       Layer.succeed(AppConfig, { ...config, together }),
       KeptHttpClient.layer,
-      ReadySockets.layer({ limit: 4 }).pipe(Layer.provide(NodeWS.layerWebSocketConstructor))
+      ReadySockets.layer({ limit: 4 }).pipe(Layer.provide(VendorSockets.layer))
     ])
   )
 }
