@@ -153,12 +153,16 @@ export const logLevel = lookup(`one of ${LogLevel.values.map((level) => level.to
   LogLevel.values.find((level) => level.toLowerCase() === text.toLowerCase())
 )
 
-/** A format of the log. */
+/** A secret that can stand in a URL as it is. */
 export const token = kind(
   "8 or more letters, digits, dashes or underscores",
   Schema.RedactedFromValue(Schema.String.check(Schema.isPattern(/^[\w-]{8,}$/)))
 )
+
+/** Who recognises, answers and speaks; `auto`: whoever there is a key for. */
 export const provider = kind("one of auto, together, sandbox", Schema.Literals(["auto", "together", "sandbox"]))
+
+/** A format of the log. */
 export const logFormat = kind("one of auto, pretty, json", Schema.Literals(["auto", "pretty", "json"]))
 
 /** Yes or no. */
