@@ -8,8 +8,10 @@
  */
 import { type OnnxNode, readConstants, writeModel } from "./OnnxFile.ts"
 
-/** Samples that the model looks at together, and from one such look to the next. */
+/** Samples that the model looks at together. */
 export const FRAME_SAMPLES = 128
+
+/** Samples from one such look to the next. */
 export const HOP_SAMPLES = 64
 
 /** Looks at a window, the last one of which reaches beyond it: there the window is mirrored. */

@@ -73,7 +73,9 @@ const chooseForm = Effect.fnUntraced(function* (ort: typeof Ort, bytes: Uint8Arr
   const denseScope = yield* Scope.fork(scope)
   const dense = yield* makeDense(ort, bytes, whole, failure).pipe(
     Scope.provide(denseScope),
-    Effect.orElseSucceed(() => undefined)
+    Effect.catch((error) =>
+      Effect.as(Effect.logInfo("The voice model runs in its own form, which is slower", error), undefined)
+    )
   )
   yield* Scope.close(dense === undefined ? denseScope : wholeScope, Exit.void)
   return dense ?? whole
