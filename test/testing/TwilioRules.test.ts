@@ -35,6 +35,14 @@ describe("TwilioRules", () => {
     ["another stream's clear", { event: "clear", streamSid: "" }, "WrongStreamSid", streamSid],
     ["audio that is not base64", { event: "media", streamSid, media: { payload: "a-_=" } }, "BadPayload", "base64"],
     ["base64 cut short", { event: "media", streamSid, media: { payload: "abc" } }, "BadPayload", "base64"],
+    [
+      "base64 with a line break",
+      { event: "media", streamSid, media: { payload: "AAAA\nAAA" } },
+      "BadPayload",
+      "base64"
+    ],
+    ["base64 for addresses", { event: "media", streamSid, media: { payload: "AA-_" } }, "BadPayload", "base64"],
+    ["base64 that goes on", { event: "media", streamSid, media: { payload: "AA==AAAA" } }, "BadPayload", "base64"],
     ["a WAV file", { event: "media", streamSid, media: { payload: riff } }, "ContainerHeader", "RIFF"]
   ])("refuses %s", (_, frame, kind, mentions) => {
     const violation = read(frame)
