@@ -1,10 +1,18 @@
 /** What the audio stages cost for 20 ms of sound, each beside a simpler way to do the same or less. Run: `node bench/stages.ts`. */
+import type * as Alawmulaw from "alawmulaw"
+import { createRequire } from "node:module"
+import type * as WaveResampler from "wave-resampler"
 import { type CallerAudio, FRAME_BYTES, FRAME_MS, WINDOW_SAMPLES } from "../src/schema/Audio.ts"
 import { decodeAny, decodeFrame } from "../src/streams/DecodeFrames.ts"
 import * as Frames from "../src/streams/Frames.ts"
 import { decodeMulaw, decodeMulawBase64, encodeMulaw } from "../src/streams/Mulaw.ts"
 import { makeResampler } from "../src/streams/Resample.ts"
 import * as VoiceWindows from "../src/streams/VoiceWindows.ts"
+
+// Both are CommonJS, whatever their types say.
+const require = createRequire(import.meta.url)
+const { mulaw: g711 } = require("alawmulaw") as typeof Alawmulaw
+const { resample } = require("wave-resampler") as typeof WaveResampler
 
 /** Does the work for one frame; what it returns is kept alive, so that none of it is optimised away. */
 type Work = () => unknown
@@ -188,6 +196,12 @@ const comparisons: ReadonlyArray<Comparison> = [
     theirs: () => decodeByFormula(mulaw)
   },
   {
+    stage: "the same, a package",
+    ours: () => decodeMulaw(mulaw),
+    alternative: "alawmulaw",
+    theirs: () => g711.decode(mulaw)
+  },
+  {
     stage: "decode base64 mu-law",
     ours: () => decodeMulawBase64(payload),
     alternative: "atob, then the table",
@@ -200,16 +214,40 @@ const comparisons: ReadonlyArray<Comparison> = [
     theirs: () => encodeByFormula(pcm8)
   },
   {
+    stage: "the same, a package",
+    ours: () => encodeMulaw(pcm8),
+    alternative: "alawmulaw",
+    theirs: () => g711.encode(pcm8)
+  },
+  {
     stage: "resample 24 to 8 kHz",
     ours: () => down.push(pcm24),
     alternative: "mean of three, aliased",
     theirs: () => box(pcm24)
   },
   {
+    stage: "the same, a package",
+    ours: () => down.push(pcm24),
+    alternative: "wave-resampler, cubic",
+    theirs: () => resample(pcm24, 24_000, 8000)
+  },
+  {
+    stage: "the same, sinc",
+    ours: () => down.push(pcm24),
+    alternative: "wave-resampler, sinc",
+    theirs: () => resample(pcm24, 24_000, 8000, { method: "sinc" })
+  },
+  {
     stage: "resample 8 to 16 kHz",
     ours: () => up.push(pcm8),
     alternative: "straight lines, imaged",
     theirs: () => line(pcm8)
+  },
+  {
+    stage: "the same, a package",
+    ours: () => up.push(pcm8),
+    alternative: "wave-resampler, cubic",
+    theirs: () => resample(pcm8, 8000, 16_000)
   },
   {
     stage: "voice windows",
