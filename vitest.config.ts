@@ -14,8 +14,8 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts", "docs/examples/**/*.test.ts"],
     pool: "forks",
-    // Many tests hold calls in real time and wait for most of it: more of them at a time than the default, one core left over.
-    maxWorkers: 3,
+    // Many tests hold calls in real time and wait for most of it: one more at a time than the default on two cores.
+    maxWorkers: 2,
     // For machines that are busy; nothing waits for it.
     testTimeout: 30_000
   }
