@@ -1,22 +1,29 @@
 /** An HTTP client whose connections outlast the pause between two turns of a call. Owns connections, not requests. */
-import Undici from "@effect/platform-node/Undici"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Option } from "effect"
 import { FetchHttpClient, HttpClient } from "effect/http"
 
 /** Time without a request after which a connection is closed, in milliseconds; Node's own fetch gives them 4 s, which is shorter than a turn. */
 const KEEP_ALIVE_MS = 60_000
 
-/** A fetch that keeps its connections; they are closed with the scope. */
-const keptFetch = Effect.map(
-  Effect.acquireRelease(
-    Effect.sync(() => new Undici.Agent({ keepAliveTimeout: KEEP_ALIVE_MS })),
-    (agent) => Effect.promise(() => agent.destroy())
-  ),
-  (dispatcher) =>
-    // The package and the runtime declare the same function twice.
-    ((input: string, init: object) =>
-      Undici.fetch(input, { ...init, dispatcher })) as unknown as typeof globalThis.fetch
+/** Undici's own fetch takes a dispatcher; none where the runtime is too old to load it, which Node 20 is. */
+const undici = Effect.tryPromise(() => import("@effect/platform-node/Undici")).pipe(
+  Effect.map((loaded) => loaded.default),
+  Effect.tapError((error) => Effect.logDebug("Connections to the language model are kept for 4 s only", error)),
+  Effect.option
 )
+
+/** A fetch that keeps its connections, which are closed with the scope; or the runtime's own. */
+const keptFetch = Effect.gen(function* () {
+  const found = yield* undici
+  if (Option.isNone(found)) return globalThis.fetch
+  const { Agent, fetch } = found.value
+  const dispatcher = yield* Effect.acquireRelease(
+    Effect.sync(() => new Agent({ keepAliveTimeout: KEEP_ALIVE_MS })),
+    (agent) => Effect.promise(() => agent.destroy())
+  )
+  // The package and the runtime declare the same function twice.
+  return ((input: string, init: object) => fetch(input, { ...init, dispatcher })) as unknown as typeof globalThis.fetch
+})
 
 /** The client of the runtime's fetch, but for its connections. */
 export const layer: Layer.Layer<HttpClient.HttpClient> = Layer.effect(
