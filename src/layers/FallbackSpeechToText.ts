@@ -150,28 +150,41 @@ const openSession = Effect.fnUntraced(function* (
       return segment.asking === undefined ? Effect.void : Fiber.interrupt(segment.asking)
     })
 
+  /** What comes of a segment before its end is kept for the next recogniser, if there is one. */
+  const remember = (id: number, samples: Int16Array): void => {
+    let segment = segments.get(id)
+    if (segment === undefined) {
+      segment = {
+        id,
+        pieces: [],
+        samples: 0,
+        answer: Deferred.makeUnsafe(),
+        ended: false,
+        asked: undefined,
+        asking: undefined
+      }
+      segments.set(id, segment)
+    }
+    if (!segment.ended && candidates.length > 1) keep(segment, samples)
+  }
+
   const chosen = (yield* choose(0)) ?? { index: 0, candidate: candidates[0] as SpeechToTextCandidate }
   let current: Current = yield* use(chosen.index, chosen.candidate)
 
   return {
     append: (id, samples) =>
       Effect.suspend(() => {
-        let segment = segments.get(id)
-        if (segment === undefined) {
-          segment = {
-            id,
-            pieces: [],
-            samples: 0,
-            answer: Deferred.makeUnsafe(),
-            ended: false,
-            asked: undefined,
-            asking: undefined
-          }
-          segments.set(id, segment)
-        }
-        if (!segment.ended && candidates.length > 1) keep(segment, samples)
+        remember(id, samples)
         return current.session.append(id, samples)
       }),
+    get appendUnsafe() {
+      const { appendUnsafe } = current.session
+      if (appendUnsafe === undefined) return undefined
+      return (id: number, samples: Int16Array) => {
+        remember(id, samples)
+        appendUnsafe(id, samples)
+      }
+    },
     commit: (id) =>
       Effect.suspend(() => {
         const segment = segments.get(id)

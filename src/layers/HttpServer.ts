@@ -8,6 +8,7 @@ import { AppConfig } from "../services/AppConfig.ts"
 import { EdgeConfig } from "../services/EdgeConfig.ts"
 import { type MediaLink } from "../services/MediaLink.ts"
 import { maxConnections } from "./Connections.ts"
+import { DirectWebSocket } from "./DirectWebSocket.ts"
 import { unknownPaths } from "./Endpoint.ts"
 import { healthRoutes } from "./HealthRoute.ts"
 import { mediaStreamRoute } from "./MediaStreamRoute.ts"
@@ -19,7 +20,8 @@ const websocket = {
   // Base64 of mu-law does not compress, and a context per connection costs memory.
   perMessageDeflate: false,
   // How long, in milliseconds, a peer that does not answer a close may hold the connection (and a shutdown).
-  closeTimeout: 2000
+  closeTimeout: 2000,
+  WebSocket: DirectWebSocket
 }
 
 const createHttpServer = (): Server =>

@@ -9,6 +9,7 @@ import { CallRegistry } from "../services/CallRegistry.ts"
 import { EdgeConfig } from "../services/EdgeConfig.ts"
 import { type MediaLink } from "../services/MediaLink.ts"
 import { clientAddress } from "./ClientAddress.ts"
+import { directWebSocketOn } from "./DirectWebSocket.ts"
 import { countCallTurnedAway, countStreamRefused } from "./EdgeMetrics.ts"
 import { endpoint, refusal } from "./Endpoint.ts"
 import { makePendingStreams, type PendingStreams } from "./PendingStreams.ts"
@@ -111,7 +112,11 @@ const accept = Effect.fnUntraced(function* <R>(
   if (leavePending === undefined) return yield* refuseUpgrade(429, "too many streams that have not started")
 
   const tcp = NodeHttpServerRequest.toIncomingMessage(request).socket
-  const socket = yield* SocketMediaLink.make(yield* request.upgrade, () => tcp.writableLength)
+  const upgraded = yield* request.upgrade
+  const socket = yield* SocketMediaLink.make(upgraded, {
+    unsent: () => tcp.writableLength,
+    direct: () => directWebSocketOn(tcp)
+  })
   // A call tells its own story; the access log would add a line at its end, a strange one if the server stops.
   yield* HttpMiddleware.withLoggerDisabled(
     Effect.andThen(admit(socket, leavePending), (stream) => hold(socket, stream, run))

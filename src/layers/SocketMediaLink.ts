@@ -1,9 +1,11 @@
 /** A `MediaLink` over a WebSocket: owns the handshake, the end and the frames of one connection, not what they mean. */
-import { Array as Arr, Cause, Effect, Predicate, type Scope, Stream } from "effect"
+import { Array as Arr, Cause, Effect, Predicate, Pull, type Scope, Stream } from "effect"
 import { Socket } from "effect/socket"
 import { MAX_FRAME_BYTES } from "../schema/Twilio.ts"
 import { type MediaLink } from "../services/MediaLink.ts"
+import { type DirectWebSocket } from "./DirectWebSocket.ts"
 import { countStreamRefused } from "./EdgeMetrics.ts"
+import { makeFrameInbox } from "./FrameInbox.ts"
 
 /** Closed as usual; the peer broke a rule; a frame was too big; there is no room now (RFC 6455, 7.4.1, and IANA's registry). */
 export const CloseCode = { Normal: 1000, PolicyViolation: 1008, TooBig: 1009, TryAgainLater: 1013 } as const
@@ -13,6 +15,14 @@ export const CloseCode = { Normal: 1000, PolicyViolation: 1008, TooBig: 1009, Tr
  * on top of what the system's own buffers hold.
  */
 export const MAX_UNSENT_BYTES = 64 * 1024
+
+/** What is known of the connection under a socket. */
+export interface Underneath {
+  /** Bytes that the connection has not taken yet. */
+  readonly unsent?: () => number
+  /** The WebSocket itself, once the connection is accepted, if its messages can be had from it. */
+  readonly direct?: () => DirectWebSocket | undefined
+}
 
 /** A media stream over a WebSocket. */
 export interface SocketLink extends MediaLink {
@@ -42,6 +52,38 @@ const fitReason = (reason: string): string => {
   return fitted
 }
 
+/** Frames as the socket tells them, texts and others. */
+type PullFrames = Pull.Pull<Arr.NonEmptyReadonlyArray<string | Uint8Array>>
+
+type Inbound = Pick<MediaLink, "inbound" | "listen">
+
+/** The texts as they are pulled from the socket. */
+const pulled = (pull: PullFrames): Inbound => {
+  const texts: Pull.Pull<Arr.NonEmptyReadonlyArray<string>> = Effect.flatMap(pull, (frames) => {
+    const texts_ = frames.every(Predicate.isString) ? frames : frames.filter(Predicate.isString)
+    return Arr.isReadonlyArrayNonEmpty(texts_) ? Effect.succeed(texts_) : texts
+  })
+  return { inbound: Stream.fromPull(Effect.succeed(texts)) }
+}
+
+/** The texts as they are taken from the WebSocket itself; what the socket is pulled for is what came before, and the end. */
+const taken = Effect.fnUntraced(function* (pull: PullFrames, direct: DirectWebSocket) {
+  const inbox = makeFrameInbox({ hold: () => direct.pause(), letGo: () => direct.resume() })
+  direct.takeMessages((bytes, isBinary) => {
+    if (!isBinary) inbox.push(bytes.toString("utf8"))
+  })
+  yield* pull.pipe(
+    Effect.map((frames) => frames.filter(Predicate.isString).forEach(inbox.push)),
+    Effect.forever({ disableYield: true }),
+    Pull.catchDone(() => Effect.sync(inbox.end)),
+    Effect.forkScoped({ startImmediately: true })
+  )
+  return {
+    inbound: Stream.fromPull(Effect.succeed(inbox.pull)),
+    listen: (take) => Pull.catchDone(inbox.listen(take), () => Effect.void)
+  } satisfies Inbound
+})
+
 /**
  * Accepts the connection and gives its two directions; the scope owns the connection and closes it.
  *
@@ -51,10 +93,11 @@ const fitReason = (reason: string): string => {
  */
 export const make = Effect.fnUntraced(function* (
   socket: Socket.Socket,
-  unsent: () => number = () => 0
+  { direct: find, unsent = () => 0 }: Underneath = {}
 ): Effect.fn.Return<SocketLink, Socket.SocketError, Scope.Scope> {
   const { pull } = yield* socket.reader
   const { write } = yield* socket.writer
+  const direct = find?.()
 
   // A write after the connection is released would wait for the next one, which never comes.
   let open = true
@@ -63,13 +106,6 @@ export const make = Effect.fnUntraced(function* (
   })
   yield* Effect.addFinalizer(() => markClosed)
 
-  const pullTexts: Effect.Effect<Arr.NonEmptyReadonlyArray<string>, Socket.SocketError> = Effect.flatMap(
-    pull,
-    (frames) => {
-      const texts = frames.every(Predicate.isString) ? frames : frames.filter(Predicate.isString)
-      return Arr.isReadonlyArrayNonEmpty(texts) ? Effect.succeed(texts) : pullTexts
-    }
-  )
   const logUnusualEnd = (error: Socket.SocketError) => {
     if (isHangUp(error)) return Effect.void
     if (isTooBig(error)) {
@@ -83,10 +119,9 @@ export const make = Effect.fnUntraced(function* (
       detail: error.message
     })
   }
-  const pullUntilEnd = Effect.catchTag(pullTexts, "SocketError", (error) =>
+  const pullFrames = Effect.catchTag(pull, "SocketError", (error) =>
     markClosed.pipe(Effect.andThen(logUnusualEnd(error)), Effect.andThen(Cause.done()))
   )
-
   const closeWith = (code: number, reason: string) =>
     Effect.suspend(() => {
       if (!open) return Effect.void
@@ -109,7 +144,7 @@ export const make = Effect.fnUntraced(function* (
     })
 
   return {
-    inbound: Stream.fromPull(Effect.succeed(pullUntilEnd)),
+    ...(direct === undefined ? pulled(pullFrames) : yield* taken(pullFrames, direct)),
     send,
     close: (reason) => closeWith(CloseCode.Normal, reason),
     closeWith

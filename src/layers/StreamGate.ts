@@ -86,10 +86,9 @@ export const awaitAdmission = Effect.fnUntraced(function* (
     return Option.none()
   }
 
+  const startedAgain = Effect.andThen(breakRule(link, "second start"), Cause.done())
   const passOn = (texts: Texts) =>
-    texts.some((text) => asStart(text) !== undefined)
-      ? Effect.andThen(breakRule(link, "second start"), Cause.done())
-      : Effect.succeed(texts)
+    texts.some((text) => asStart(text) !== undefined) ? startedAgain : Effect.succeed(texts)
   let first: Texts | undefined = [JSON.stringify(admitted.success), ...found.rest]
   const next = Effect.suspend(() => {
     if (first === undefined) return Effect.flatMap(pull, passOn)
@@ -99,8 +98,13 @@ export const awaitAdmission = Effect.fnUntraced(function* (
       ? Effect.map(passOn(rest), (texts): Texts => [start, ...texts])
       : Effect.succeed<Texts>([start])
   })
+  const { listen } = link
+  const passing: Pick<MediaLink, "listen"> =
+    listen === undefined
+      ? {}
+      : { listen: (take) => listen((text) => (asStart(text) === undefined ? take(text) : startedAgain)) }
   return Option.some({
     callSid: found.start.start.callSid,
-    link: { ...link, inbound: Stream.fromPull(Effect.succeed(next)) }
+    link: { ...link, ...passing, inbound: Stream.fromPull(Effect.succeed(next)) }
   })
 })

@@ -78,6 +78,10 @@ const openSession = Effect.fnUntraced(function* (
     isIdle: dialogue.idle
   })
 
+  const append = (segment: number, samples: Int16Array): void => {
+    if (dialogue.append(segment, samples)) keeper.retry()
+  }
+
   const giveUp = (segment: Segment | undefined) =>
     Effect.sync(() => {
       if (segment !== undefined && dialogue.giveUp(segment)) keeper.renew(0)
@@ -98,10 +102,8 @@ const openSession = Effect.fnUntraced(function* (
   })
 
   return {
-    append: (segment, samples) =>
-      Effect.sync(() => {
-        if (dialogue.append(segment, samples)) keeper.retry()
-      }),
+    append: (segment, samples) => Effect.sync(() => append(segment, samples)),
+    appendUnsafe: append,
     commit: Effect.fn("SpeechToText.commit")((segment: number) =>
       // Whatever ends the wait without an answer gives up on the segment; after an answer there is nothing to give up.
       Effect.acquireUseRelease(

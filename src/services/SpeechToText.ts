@@ -22,6 +22,8 @@ export interface SpeechToTextSession {
    * Never waits for the network: audio is kept while the connection is being made or made again.
    */
   readonly append: (segment: number, samples: Int16Array) => Effect.Effect<void>
+  /** The same, done at once, for whoever has no fiber at hand for each window. Undefined while there is no such way. */
+  readonly appendUnsafe?: ((segment: number, samples: Int16Array) => void) | undefined
   /**
    * Ends the segment and waits for its final words, "" if there were none.
    *

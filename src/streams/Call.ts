@@ -1,8 +1,8 @@
 /** A carrier's media stream in, a conversation on it: waits for the call to start, drives its session, and ends with it. */
-import { type Cause, Effect, Pull } from "effect"
+import { Cause, Effect, Pull } from "effect"
 import { type CallInfo, type EndReason } from "../schema/CallEvent.ts"
 import { type InboundFrame, type OutboundFrame, type Start } from "../schema/Twilio.ts"
-import { type MediaLink } from "../services/MediaLink.ts"
+import { type MediaLink, type TakeFrame } from "../services/MediaLink.ts"
 import { type CallServices, type CallSession, openSession } from "./CallSession.ts"
 import { decodeFrame } from "./DecodeFrames.ts"
 import { type PlayoutWire } from "./Playout.ts"
@@ -31,6 +31,8 @@ const infoOf = (frame: Start): CallInfo => ({
 
 /** The frames of one call as text, and what came of them. Mutable: it counts. */
 const makeReceiver = (onMalformed: () => void) => {
+  let stopped = false
+
   /** The frame in a text; undefined for one that is skipped. */
   const read = (text: string) => {
     const decoded = decodeFrame(text)
@@ -48,28 +50,31 @@ const makeReceiver = (onMalformed: () => void) => {
     return undefined
   }
 
-  /**
-   * Hands frames to the session, from number `from` on; whether the stream ended with one of them. Only the caller's own
-   * track is heard. Most frames complete no window: those are over with in a loop, without a step of the fiber for each.
-   */
-  const hear = (session: CallSession, texts: ReadonlyArray<string>, from = 0): Effect.Effect<boolean> => {
-    for (let at = from; at < texts.length; at++) {
-      const frame = read(texts[at] ?? "")
-      if (frame?.event === "stop") return ended
-      const taken = frame === undefined ? Effect.void : take(session, frame)
-      if (taken === Effect.void) continue
-      return at + 1 === texts.length
-        ? Effect.as(taken, false)
-        : Effect.flatMap(taken, () => hear(session, texts, at + 1))
+  /** Hands a frame to the session; done when it is the stream's last. Only the caller's own track is heard. */
+  const hear = (session: CallSession, text: string): Effect.Effect<void, Cause.Done> => {
+    const frame = read(text)
+    if (frame === undefined) return Effect.void
+    if (frame.event === "stop") {
+      stopped = true
+      return Cause.done()
     }
-    return goesOn
+    return take(session, frame)
   }
 
-  return { findStart, hear }
+  return { findStart, hear, wasStopped: () => stopped }
 }
 
-const ended = Effect.succeed(true)
-const goesOn = Effect.succeed(false)
+/**
+ * Hands texts on in order, without a step of the fiber for those with which nothing has to be waited for: most frames
+ * complete no window.
+ */
+const hearAll = (hear: TakeFrame, texts: ReadonlyArray<string>, from = 0): Effect.Effect<void, Cause.Done> => {
+  for (let at = from; at < texts.length; at++) {
+    const taken = hear(texts[at] ?? "")
+    if (taken !== Effect.void) return Effect.flatMap(taken, () => hearAll(hear, texts, at + 1))
+  }
+  return Effect.void
+}
 
 /** Hands a frame to the session. */
 const take = (session: CallSession, frame: InboundFrame): Effect.Effect<void> => {
@@ -121,12 +126,16 @@ export const runCall: (link: MediaLink) => Effect.Effect<void, never, CallServic
   const info = infoOf(started.start)
   yield* Effect.gen(function* () {
     const session = yield* openSession(info, wireOf(link, info.streamSid))
-    const listen = (texts: ReadonlyArray<string>): Effect.Effect<EndReason, Cause.Done> =>
-      Effect.flatMap(receiver.hear(session, texts), (stopped) =>
-        stopped ? Effect.succeed<EndReason>("caller hung up") : Effect.flatMap(pull, listen)
+    const hear = (text: string) => receiver.hear(session, text)
+    const hearRest =
+      link.listen?.(hear) ??
+      Effect.forever(
+        Effect.flatMap(pull, (texts) => hearAll(hear, texts)),
+        { disableYield: true }
       )
-    const hearing = Effect.suspend(() => listen(started.rest)).pipe(
-      Pull.catchDone(() => Effect.succeed<EndReason>("connection lost"))
+    const hearing = Effect.suspend(() => Effect.andThen(hearAll(hear, started.rest), hearRest)).pipe(
+      Pull.catchDone(() => Effect.void),
+      Effect.map((): EndReason => (receiver.wasStopped() ? "caller hung up" : "connection lost"))
     )
     const reason = yield* Effect.raceFirst(hearing, session.run).pipe(
       Effect.onInterrupt(() => session.tell({ _tag: "Ended", reason: "server stopped", malformedFrames }))

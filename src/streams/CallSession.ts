@@ -56,13 +56,12 @@ export interface CallSession {
 }
 
 /**
- * What the consumer takes in: something to be done before what comes after it; something that bears on turns, with the
- * audio it was heard in; or what came of a window.
+ * What the consumer takes in: something to be done before what comes after it, and what was decided; or something that
+ * bears on turns, with the audio it was heard in.
  */
 type Heard =
-  | { readonly first: Effect.Effect<void> }
+  | { readonly first: Effect.Effect<void>; readonly outputs: ReadonlyArray<TurnOutput> }
   | { readonly input: TurnInput; readonly window: VoiceWindow | undefined }
-  | { readonly pieces: ReadonlyArray<SpeechGate.SegmentAudio>; readonly outputs: ReadonlyArray<TurnOutput> }
 
 /** A window with what is known of it without the model: how much its loudness looks like a voice, how much of it is the caller's own. */
 interface HeardWindow {
@@ -169,12 +168,12 @@ export const openSession = Effect.fnUntraced(function* (
           direct,
           ({ loudness, own, window }, failure, voice) => {
             const probability = (failure === undefined ? voice : loudness) * own
-            if (failure !== undefined && !scoringFailed) put({ first: instead(failure, loudness) })
+            if (failure !== undefined && !scoringFailed) put({ first: instead(failure, loudness), outputs: [] })
             const told = tellVoice(window, probability)
-            if (told !== Effect.void) put({ first: told })
+            if (told !== Effect.void) put({ first: told, outputs: [] })
             takeWindow(window, probability)
           },
-          (defect) => put({ first: Effect.die(defect) })
+          (defect) => put({ first: Effect.die(defect), outputs: [] })
         )
   if (scoring !== undefined) yield* Effect.addFinalizer(() => Effect.sync(scoring.end))
 
@@ -247,10 +246,16 @@ export const openSession = Effect.fnUntraced(function* (
   /** The agent has said that it cannot go on. */
   let gaveUp = false
 
-  const recognise = (pieces: ReadonlyArray<SpeechGate.SegmentAudio>) =>
-    pieces.length === 0
-      ? Effect.void
-      : Effect.forEach(pieces, (piece) => recognition.append(piece.segment, piece.samples), { discard: true })
+  const append = ({ samples, segment }: SpeechGate.SegmentAudio) => recognition.append(segment, samples)
+
+  /** Has recognition hear the pieces: at once where it can, otherwise by the effect. */
+  const recognise = (pieces: ReadonlyArray<SpeechGate.SegmentAudio>): Effect.Effect<void> => {
+    const { appendUnsafe } = recognition
+    if (appendUnsafe === undefined)
+      return pieces.length === 0 ? Effect.void : Effect.forEach(pieces, append, { discard: true })
+    for (const { samples, segment } of pieces) appendUnsafe(segment, samples)
+    return Effect.void
+  }
 
   const noTranscript = new SpeechToTextError({
     reason: "Stalled",
@@ -444,15 +449,14 @@ export const openSession = Effect.fnUntraced(function* (
   const takeWindow = (window: VoiceWindow, probability: number): void => {
     const input: TurnInput = { _tag: "Voice", atMs: window.atMs, probability }
     if (!idle) return put({ input, window })
-    const pieces = keep(window)
+    const recognised = recognise(keep(window))
     const outputs = judge(input)
-    if (pieces.length > 0 || outputs.length > 0) put({ pieces, outputs })
+    if (recognised !== Effect.void || outputs.length > 0) put({ first: recognised, outputs })
   }
 
   const take = Effect.fnUntraced(function* (heard: Heard) {
-    if ("first" in heard) return yield* heard.first
-    if ("pieces" in heard) {
-      yield* recognise(heard.pieces)
+    if ("first" in heard) {
+      yield* heard.first
       return yield* carryOut(heard.outputs)
     }
     const { input, window } = heard
@@ -484,7 +488,11 @@ export const openSession = Effect.fnUntraced(function* (
     media,
     key: (digit) => Effect.andThen(tell({ _tag: "Key", digit }), offer({ _tag: "Key", digit })),
     mark: playout.marked,
-    run: Queue.takeAll(inbox).pipe(Effect.flatMap(takeAll), Effect.forever, Effect.raceFirst(Deferred.await(ended))),
+    run: Queue.takeAll(inbox).pipe(
+      Effect.flatMap(takeAll),
+      Effect.forever({ disableYield: true }),
+      Effect.raceFirst(Deferred.await(ended))
+    ),
     tell
   }
 })

@@ -41,7 +41,7 @@ const holdUnread = (link: MediaLink) =>
         writeAll: () => Effect.die("frames are sent one at a time")
       })
     })
-    yield* runCall(yield* SocketMediaLink.make(socket, () => Math.max(0, sent - READ_CHARACTERS)))
+    yield* runCall(yield* SocketMediaLink.make(socket, { unsent: () => Math.max(0, sent - READ_CHARACTERS) }))
   }).pipe(Effect.scoped, Effect.orDie)
 
 const secondStart = JSON.stringify({

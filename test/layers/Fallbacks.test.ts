@@ -104,14 +104,14 @@ describe("recognition with a second choice", () => {
           opened.push(index)
           yield* Effect.addFinalizer(() => Effect.sync(() => void closed.push(index)))
           const heard = new Map<number, number>()
+          const append = (segment: number, samples: Int16Array): void => {
+            // As the real one: a segment that was not ended is dropped when the next one begins.
+            if (!heard.has(segment)) for (const id of heard.keys()) if (id < segment && !ended.has(id)) heard.delete(id)
+            heard.set(segment, (heard.get(segment) ?? 0) + samples.reduce((sum, sample) => sum + sample, 0))
+          }
           return {
-            append: (segment, samples) =>
-              Effect.sync(() => {
-                // As the real one: a segment that was not ended is dropped when the next one begins.
-                if (!heard.has(segment))
-                  for (const id of heard.keys()) if (id < segment && !ended.has(id)) heard.delete(id)
-                heard.set(segment, (heard.get(segment) ?? 0) + samples.reduce((sum, sample) => sum + sample, 0))
-              }),
+            append: (segment, samples) => Effect.sync(() => append(segment, samples)),
+            appendUnsafe: append,
             commit: (segment) =>
               Effect.suspend(() => {
                 ended.add(segment)
@@ -149,6 +149,17 @@ describe("recognition with a second choice", () => {
       })
     )
   }
+
+  it.effect("takes along what was heard without an effect, too", () =>
+    Effect.gen(function* () {
+      const { session } = yield* make(fails, works)
+      session.appendUnsafe?.(1, Int16Array.of(10))
+      session.appendUnsafe?.(1, Int16Array.of(20))
+      assert.strictEqual(yield* inTime(session.commit(1)), "1: 30")
+      session.appendUnsafe?.(2, Int16Array.of(5))
+      assert.strictEqual(yield* inTime(session.commit(2)), "2: 5")
+    })
+  )
 
   it.effect("takes segments along that wait for their words and one that is still open", () =>
     Effect.gen(function* () {

@@ -117,7 +117,7 @@ describe("what a link sends", () => {
     return Effect.gen(function* () {
       const { socket, written } = scripted([["a"]], closed(1006))
       let unsent = SocketMediaLink.MAX_UNSENT_BYTES
-      const link = yield* SocketMediaLink.make(socket, () => unsent)
+      const link = yield* SocketMediaLink.make(socket, { unsent: () => unsent })
       yield* link.send("one")
       unsent += 1
       yield* link.send("two")
@@ -175,6 +175,26 @@ describe("a link over a real socket", () => {
       client.socket.send(Buffer.from([0xe2, 0x82]))
       client.socket.send("two")
       assert.deepStrictEqual(yield* Fiber.join(texts), [startFrame(callSid(1)), "one", "two"])
+    })
+  )
+
+  it.live("has its frames taken where they come in, texts only, until the peer hangs up", () =>
+    Effect.gen(function* () {
+      const { client, link } = yield* accept
+      const texts: Array<string> = []
+      assert(link.listen !== undefined)
+      const listening = yield* Effect.forkScoped(
+        link.listen((text) => {
+          texts.push(text)
+          return text === "wait" ? Effect.sleep(20) : Effect.void
+        })
+      )
+      client.socket.send("one")
+      client.socket.send(Buffer.from([0xe2, 0x82]))
+      for (const text of ["wait", "two", "three"]) client.socket.send(text)
+      client.socket.close()
+      yield* Fiber.join(listening)
+      assert.deepStrictEqual(texts, ["one", "wait", "two", "three"])
     })
   )
 

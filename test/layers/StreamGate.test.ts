@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Cause, Effect, Fiber, Layer, Logger, Metric, Option, Queue, Stream } from "effect"
+import { type Cause, Effect, Fiber, Layer, Logger, Metric, Option, Pull, Queue, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { streamsRefused } from "../../src/layers/EdgeMetrics.ts"
 import { type SocketLink } from "../../src/layers/SocketMediaLink.ts"
@@ -81,6 +81,27 @@ describe("a stream that starts", () => {
       assert.deepStrictEqual(closes, [[1008, "second start"]])
       assert.deepStrictEqual(lines, ["media stream refused: second start"])
       assert.strictEqual((yield* refusals("second start")) - before, 1)
+    }).pipe(Effect.provide(edge()), (effect) => watched(effect, lines))
+  })
+
+  it.effect("is closed when it starts again, also for who takes frames where they come in", () => {
+    const lines: Array<string> = []
+    return Effect.gen(function* () {
+      const { closes, link, say } = yield* makeSocket
+      const later = yield* Queue.unbounded<string, Cause.Done>()
+      const listening: SocketLink = {
+        ...link,
+        listen: (take) => Pull.catchDone(Effect.forever(Effect.flatMap(Queue.take(later), take)), () => Effect.void)
+      }
+      yield* say(start)
+      const admitted = Option.getOrThrow(yield* awaitAdmission(listening))
+      const texts: Array<string> = []
+      yield* Queue.offerAll(later, [media, start, media])
+      assert(admitted.link.listen !== undefined)
+      yield* admitted.link.listen((text) => Effect.sync(() => void texts.push(text)))
+      assert.deepStrictEqual(texts, [media])
+      assert.deepStrictEqual(closes, [[1008, "second start"]])
+      assert.deepStrictEqual(lines, ["media stream refused: second start"])
     }).pipe(Effect.provide(edge()), (effect) => watched(effect, lines))
   })
 
