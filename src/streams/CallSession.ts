@@ -218,18 +218,22 @@ export const openSession = Effect.fnUntraced(function* (
   const isLineStuck = (): boolean => stuckInMs() <= 0
 
   /** Lets audio time go on when the line delivers nothing, so that a turn can end and a silence be filled. */
-  const keepTime = Effect.sync(() => {
-    if (!isLineStuck()) return
-    if (turns.turn === undefined && turns.reply?.phase !== "thinking") return
-    for (let window = 0; window < STUCK_WINDOWS; window++) {
-      const atMs = turns.nowMs + window * WINDOW_MS
-      put({ input: { _tag: "NoAudio", atMs }, window: undefined })
+  const keepTime = Effect.gen(function* () {
+    for (;;) {
+      // While there is audio, it is looked at again when the line could count as silent at the earliest.
+      yield* Effect.sleep(isLineStuck() ? STUCK_WINDOWS * WINDOW_MS : stuckInMs())
+      if (!isLineStuck()) continue
+      // If it was the process that was held up, there is audio that waits to be read: timers come first in a turn of the loop.
+      yield* Effect.yieldNow
+      yield* Effect.yieldNow
+      if (!isLineStuck()) continue
+      if (turns.turn === undefined && turns.reply?.phase !== "thinking") continue
+      for (let window = 0; window < STUCK_WINDOWS; window++) {
+        const atMs = turns.nowMs + window * WINDOW_MS
+        put({ input: { _tag: "NoAudio", atMs }, window: undefined })
+      }
     }
-  }).pipe(
-    // While there is audio, it is looked at again when the line could count as silent at the earliest.
-    (look) => Effect.suspend(() => Effect.delay(look, isLineStuck() ? STUCK_WINDOWS * WINDOW_MS : stuckInMs())),
-    Effect.forever
-  )
+  })
 
   // ---------------------------------------------------------------------------------------------------------------
   // deciding

@@ -1,12 +1,22 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { MessageChannel } from "node:worker_threads"
+import { Effect, Fiber, Layer } from "effect"
+import { FRAME_BYTES } from "../../src/schema/Audio.ts"
 import { VoiceActivityError } from "../../src/schema/Errors.ts"
+import { type Media } from "../../src/schema/Twilio.ts"
+import { AppConfig } from "../../src/services/AppConfig.ts"
 import { VoiceActivity, type VoiceScorer } from "../../src/services/VoiceActivity.ts"
+import { openSession } from "../../src/streams/CallSession.ts"
 import * as EnergyScore from "../../src/streams/EnergyScore.ts"
 import { hangUp, interrupt, listen, pause, say } from "../../src/testing/CallerScript.ts"
+import { scriptedLanguageModel } from "../../src/testing/ScriptedLanguageModel.ts"
+import { scriptedSpeechToText } from "../../src/testing/ScriptedSpeechToText.ts"
+import { scriptedTextToSpeech } from "../../src/testing/ScriptedTextToSpeech.ts"
+import { configOf, endpointing, type Watch, watching } from "../../src/testing/SimulatedServices.ts"
 import { simulate } from "../../src/testing/Simulation.ts"
 import { renderTimeline } from "../../src/testing/TimelineText.ts"
-import { spoken } from "../../src/testing/WordSound.ts"
+import { lexiconOf, spoken } from "../../src/testing/WordSound.ts"
+import { settle } from "../support/Settle.ts"
 
 /** Scores by loudness in either of the two ways, and fails with some windows. */
 const scorerLayer = (way: "effects" | "direct", failing: ReadonlySet<number>): Layer.Layer<VoiceActivity> =>
@@ -72,6 +82,54 @@ describe("a call", () => {
       assert.deepStrictEqual(direct.conversation, effects.conversation)
       assert.deepStrictEqual(renderTimeline(direct.timeline), renderTimeline(effects.timeline))
       assert.isAbove(direct.conversation.length, 3)
+    })
+  )
+
+  it.live("is not taken for silent because the process was held up while audio waited in its socket", () =>
+    Effect.gen(function* () {
+      const config = configOf({ services: { languageModel: { replies: [] } }, turns: { commitPauseMs: 100 } })
+      const watch: Watch = { events: [], openedMs: 0 }
+      const always = { score: () => Effect.succeed(0.97), reset: Effect.void }
+      const services = Layer.mergeAll(
+        Layer.succeed(AppConfig, config),
+        watching(watch),
+        endpointing(config),
+        Layer.succeed(VoiceActivity, { open: Effect.succeed(always) }),
+        scriptedSpeechToText({ words: lexiconOf() }),
+        scriptedLanguageModel({ replies: [] }),
+        scriptedTextToSpeech({})
+      )
+      const frames = (fromMs: number, toMs: number): ReadonlyArray<Media> =>
+        Array.from({ length: (toMs - fromMs) / 20 }, (_, n) => {
+          const payload = Buffer.alloc(FRAME_BYTES, 0x10 + (n % 8)).toString("base64")
+          return { event: "media", streamSid: "MZ1", media: { track: "inbound", timestamp: fromMs + 20 * n, payload } }
+        })
+      const decided = () => watch.events.flatMap((event) => (event._tag === "Decided" ? [event.output._tag] : []))
+
+      yield* Effect.gen(function* () {
+        const wire = { media: () => Effect.void, mark: () => Effect.void, clear: Effect.void }
+        const session = yield* openSession({ callSid: "CA1", streamSid: "MZ1", parameters: {} }, wire)
+        yield* Effect.forkScoped(session.run)
+        const hear = (media: ReadonlyArray<Media>) => Effect.forEach(media, session.media, { discard: true })
+        yield* hear(frames(0, 400))
+        yield* settle
+        assert.include(decided(), "SegmentOpened")
+
+        // Everything is there for the process to read; it only has not come to it.
+        const { port1, port2 } = new MessageChannel()
+        port1.postMessage(frames(400, 1000))
+        const arrived = Effect.callback<ReadonlyArray<Media>>((resume) => {
+          port2.once("message", (media: ReadonlyArray<Media>) => resume(Effect.succeed(media)))
+        })
+        const heard = yield* Effect.forkChild(Effect.flatMap(arrived, hear), { startImmediately: true })
+        const until = performance.now() + 600
+        while (performance.now() < until);
+        yield* Fiber.join(heard)
+        port2.close()
+        yield* settle
+        assert.notInclude(decided(), "SegmentEnded")
+        assert.notInclude(decided(), "TurnEnded")
+      }).pipe(Effect.scoped, Effect.provide(services))
     })
   )
 })
