@@ -50,7 +50,7 @@ const meanOf = (values: ReadonlyArray<number>): number => values.reduce((sum, va
 
 const powerOf = (samples: Int16Array): number => {
   let sum = 0
-  for (const sample of samples) sum += sample * sample
+  for (let i = 0; i < samples.length; i++) sum += samples[i]! * samples[i]!
   return sum / Math.max(1, samples.length) / 32768 ** 2
 }
 

@@ -21,7 +21,7 @@ const FALL_DB = 1
 /** Loudness of a window in dB relative to full scale, never below -90. */
 export const levelDb = (samples: Int16Array): number => {
   let sum = 0
-  for (const sample of samples) sum += sample * sample
+  for (let i = 0; i < samples.length; i++) sum += samples[i]! * samples[i]!
   const rms = Math.sqrt(sum / Math.max(1, samples.length)) / 32768
   return rms <= 0 ? -90 : Math.max(-90, 20 * Math.log10(rms))
 }

@@ -21,8 +21,9 @@ export interface VoiceWindowsState {
   readonly originMs: number
   /** Samples since then, pending ones included. */
   readonly count: number
-  /** Samples after the last whole window, fewer than `WINDOW_SAMPLES`. */
-  readonly pending: Int16Array
+  /** Samples after the last whole window, as they came, and how many: fewer than `WINDOW_SAMPLES`. */
+  readonly pending: ReadonlyArray<Int16Array>
+  readonly waiting: number
   /** Whether the next window is the first after a gap. */
   readonly discontinuous: boolean
   /** Audio dropped since the last that was used. */
@@ -35,7 +36,8 @@ export interface VoiceWindowsState {
 export const initial: VoiceWindowsState = {
   originMs: 0,
   count: 0,
-  pending: new Int16Array(0),
+  pending: [],
+  waiting: 0,
   discontinuous: false,
   droppedMs: 0,
   previous: undefined
@@ -43,32 +45,36 @@ export const initial: VoiceWindowsState = {
 
 type Step = readonly [VoiceWindowsState, ReadonlyArray<VoiceWindow>]
 
-/** Puts samples behind the pending ones and cuts off whole windows. */
+/** Puts samples behind the pending ones and cuts off whole windows, each of which is copied once, when it is whole. */
 const append = (state: VoiceWindowsState, chunk: CallerAudio, samples: Int16Array): Step => {
-  const { originMs, count, pending, discontinuous } = state
-  const joined = new Int16Array(pending.length + samples.length)
-  joined.set(pending)
-  joined.set(samples, pending.length)
-  const whole = joined.length - (joined.length % WINDOW_SAMPLES)
-  const startMs = originMs + (count - pending.length) / BYTES_PER_MS
+  const { discontinuous, originMs } = state
+  const pending = [...state.pending, samples]
+  const total = state.waiting + samples.length
+  const count = state.count + samples.length
+  const next = { originMs, count, droppedMs: 0, previous: chunk }
+  if (total < WINDOW_SAMPLES) return [{ ...next, pending, waiting: total, discontinuous }, none]
+
+  const waiting = total % WINDOW_SAMPLES
+  const startMs = originMs + (count - total) / BYTES_PER_MS
   const windows: Array<VoiceWindow> = []
-  for (let at = 0; at < whole; at += WINDOW_SAMPLES) {
-    windows.push({
-      atMs: startMs + at / BYTES_PER_MS,
-      samples: joined.subarray(at, at + WINDOW_SAMPLES),
-      discontinuous: discontinuous && at === 0
-    })
+  let piece = 0
+  let at = 0
+  for (let done = 0; done < total - waiting; done += WINDOW_SAMPLES) {
+    const window = new Int16Array(WINDOW_SAMPLES)
+    for (let i = 0; i < WINDOW_SAMPLES; i++) {
+      while (at === pending[piece]!.length) {
+        piece++
+        at = 0
+      }
+      window[i] = pending[piece]![at++]!
+    }
+    windows.push({ atMs: startMs + done / BYTES_PER_MS, samples: window, discontinuous: discontinuous && done === 0 })
   }
-  const next: VoiceWindowsState = {
-    originMs,
-    count: count + samples.length,
-    pending: whole === 0 ? joined : joined.slice(whole),
-    discontinuous: discontinuous && whole === 0,
-    droppedMs: 0,
-    previous: chunk
-  }
-  return [next, windows]
+  const rest = waiting === 0 ? [] : [samples.subarray(samples.length - waiting)]
+  return [{ ...next, pending: rest, waiting, discontinuous: false }, windows]
 }
+
+const none: ReadonlyArray<VoiceWindow> = []
 
 const beginAnew = (chunk: CallerAudio, discontinuous: boolean): Step =>
   append({ ...initial, originMs: chunk.atMs, discontinuous }, chunk, chunk.samples)
@@ -85,7 +91,7 @@ const isRepeat = (previous: CallerAudio, { atMs, samples }: CallerAudio): boolea
   samples.every((sample, i) => sample === previous.samples[i])
 
 /**
- * Adds a chunk and gives out the windows it completes, as views of one shared copy.
+ * Adds a chunk and gives out the windows it completes, each in memory of its own.
  *
  * Time is counted in samples from the first chunk on. The chunks' own times only tell when that count is wrong:
  * - up to 60 ms off is jitter and changes nothing. It cannot add up: the distance is always to the count, so a drift

@@ -170,7 +170,7 @@ describe("VoiceWindows", () => {
     const chunk = chunkAt(250, 300)
     const first = step(state, chunk)
     assert.deepStrictEqual(step(state, chunk), first)
-    assert.deepStrictEqual(state.pending, ramp(0, 250))
+    assert.deepStrictEqual(state.pending, [ramp(0, 250)])
     assert.deepStrictEqual(chunk, chunkAt(250, 300))
   })
 })
