@@ -413,12 +413,12 @@ describe("stopping a reply", () => {
       yield* settle
       yield* TestClock.adjust("700 millis")
       yield* settle
-      // Due when the first message after the first sentence was played, at 460 ms.
+      // Due when the first message after the first sentence was played, at 480 ms.
       yield* playout.marked("1:0")
       yield* settle
       yield* TestClock.adjust("1300 millis")
       yield* settle
-      assert.strictEqual((yield* playout.stop(1)).playedMs, 1760)
+      assert.strictEqual((yield* playout.stop(1)).playedMs, 1780)
     })
   )
 
