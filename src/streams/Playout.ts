@@ -27,7 +27,7 @@ export interface PlayoutSettings {
 
 /** A lead that outlasts the event loop's and the network's jitter; what the carrier has is gone in a third of a second. */
 export const defaultPlayoutSettings: PlayoutSettings = {
-  leadMs: 180,
+  leadMs: 160,
   messageMs: 160,
   markGraceMs: 1000,
   endingMs: 1000,

@@ -20,7 +20,7 @@ import {
 /** Words that make a barge-in when nothing was loud enough to hold the agent's audio. */
 const SOFT_WORDS = 2
 
-/** Voice, in milliseconds, that is waited for before it is judged; less than the line holds of the agent's audio. */
+/** Voice, in milliseconds, that is waited for before it is judged; no more than the line holds of the agent's audio. */
 const EASE_MS = 160
 
 /** What it takes to interrupt the agent just now. */

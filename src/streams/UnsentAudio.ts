@@ -73,10 +73,12 @@ export const makeUnsentAudio = (messageBytes: number): UnsentAudio => {
     let at = 0
     for (const { mulaw } of pieces) {
       const end = Math.min(mulaw.length, offset + length - at)
-      joined.set(mulaw.subarray(offset, end), at)
+      joined.set(end - offset === mulaw.length ? mulaw : mulaw.subarray(offset, end), at)
       at += end - offset
-      offset = end === mulaw.length ? 0 : end
-      if (offset === 0) used++
+      offset = end
+      if (end < mulaw.length) break
+      used++
+      offset = 0
       if (at === length) break
     }
     pieces.splice(0, used)

@@ -76,6 +76,43 @@ describe("sending", () => {
     })
   )
 
+  it.effect(
+    "sends what is there at once, and full messages when there is more; the line never runs low between them",
+    () =>
+      Effect.gen(function* () {
+        const { playout, sent } = yield* setup
+        const track = yield* playout.begin(1)
+        yield* playout.release(1)
+        // Made five times as fast as it is heard, in pieces of 100 ms.
+        const made = Stream.fromIterable(audioOf(...Array.from({ length: 20 }, () => [0, 100] as const))).pipe(
+          Stream.rechunk(1),
+          Stream.mapEffect((piece) => Effect.delay(Effect.succeed(piece), 20))
+        )
+        yield* Effect.forkChild(track.play(made, quietly))
+        for (let ms = 0; ms < 2500; ms += 5) {
+          yield* settle
+          yield* TestClock.adjust("5 millis")
+        }
+        yield* settle
+        const messages = sent.flatMap((event) =>
+          "media" in event ? [{ atMs: event.atMs, ms: event.media.length / 8 }] : []
+        )
+        assert.deepStrictEqual(messages[0], { atMs: 20, ms: 100 })
+        assert.deepStrictEqual(
+          messages.slice(4, -1).map(({ ms }) => ms),
+          messages.slice(4, -1).map(() => defaultPlayoutSettings.messageMs)
+        )
+        assert.isAtMost(messages.length, 15)
+        let endsMs = 20
+        messages.forEach(({ atMs, ms }, index) => {
+          if (index > 2) assert.isAtLeast(endsMs - atMs, defaultPlayoutSettings.leadMs - 5, `at ${atMs} ms`)
+          assert.isAtMost(endsMs - atMs, defaultPlayoutSettings.leadMs + 1, `at ${atMs} ms`)
+          endsMs += ms
+        })
+        assert.strictEqual(endsMs, 2020)
+      })
+  )
+
   it.effect("sends whole frames only and fills the last one with silence", () =>
     Effect.gen(function* () {
       const { playout, sent } = yield* setup
