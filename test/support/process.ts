@@ -13,13 +13,15 @@ export interface Process {
 }
 
 /**
- * Starts Node with these arguments and nothing in its environment but `env`, away from any `.env` file.
+ * Starts Node with these arguments and nothing in its environment but `env`, away from any `.env` file: this one, or the
+ * one at `node`.
  *
  * It is killed when the scope closes.
  */
 export const startNode = (
   args: ReadonlyArray<string>,
-  env: Readonly<Record<string, string>> = {}
+  env: Readonly<Record<string, string>> = {},
+  node: string = process.execPath
 ): Effect.Effect<Process, never, Scope.Scope> =>
   Effect.gen(function* () {
     const lines = yield* Queue.unbounded<string, Cause.Done>()
@@ -30,7 +32,7 @@ export const startNode = (
     }>()
     const child = yield* Effect.acquireRelease(
       Effect.sync(() =>
-        spawn(process.execPath, args, {
+        spawn(node, args, {
           env: { ...env },
           cwd: fileURLToPath(new URL(".", import.meta.url)),
           stdio: ["ignore", "pipe", "pipe"]
