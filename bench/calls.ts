@@ -4,8 +4,8 @@
  *
  * `node bench/calls.ts [--servers ours,tutorial] [--calls 50] [--seconds 20] [--warmup 15] [--minutes 30]
  * [--deflate] [--profile FILE] [--heap FILE]`. With `--minutes` it watches the server's memory for so long. The servers
- * `sockets`, `decoding`, `inference` and `sending` are the floor, see `calls/FloorServer.ts`; files of profiles are read
- * by `calls/profile.ts`.
+ * `sockets`, `decoding`, `inference`, `sending` and `exchanging` are the floor, see `calls/FloorServer.ts`; files of
+ * profiles are read by `calls/profile.ts`.
  */
 import { parseArgs } from "node:util"
 import { type Processes, type ServerName, start } from "./calls/Processes.ts"
@@ -113,7 +113,7 @@ const head = [
 ]
 
 const row = (cells: ReadonlyArray<string>): void =>
-  console.log(cells.map((cell, n) => cell.padStart(n === 0 ? 9 : 8)).join(" "))
+  console.log(cells.map((cell, n) => cell.padStart(n === 0 ? 10 : 8)).join(" "))
 
 row(head)
 for (const calls of values.calls.split(",").map(Number)) {

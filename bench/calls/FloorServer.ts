@@ -1,7 +1,9 @@
 /**
  * The least a call can cost on this runtime: a server that only takes the frames in (`sockets`), also decodes them
- * (`decoding`), also scores them together with everybody's (`inference`), also sends audio half of the time (`sending`).
- * It holds no conversation. A process of its own; says its port to its parent.
+ * (`decoding`), also scores them together with everybody's (`inference`), also sends audio half of the time (`sending`),
+ * also exchanges with the provider what any server does, and sends on the voice that comes from there (`exchanging`, see
+ * `FloorProvider.ts`): what is above that is the conversation's. It holds no conversation. A process of its own; says its
+ * port to its parent.
  */
 import { readFile } from "node:fs/promises"
 import { createServer } from "node:http"
@@ -13,9 +15,10 @@ import { shippedModel } from "../../src/layers/SileroModel.ts"
 import { WINDOW_SAMPLES } from "../../src/schema/Audio.ts"
 import { decodeUsualMedia } from "../../src/streams/DecodeFrames.ts"
 import { decodeMulawBase64 } from "../../src/streams/Mulaw.ts"
+import { exchange } from "./FloorProvider.ts"
 
-const LEVELS = ["sockets", "decoding", "inference", "sending"]
-const level = LEVELS.indexOf(process.argv[2] ?? "sending")
+const LEVELS = ["sockets", "decoding", "inference", "sending", "exchanging"]
+const level = LEVELS.indexOf(process.argv[2] ?? "exchanging")
 
 const bytes = denseModel(await readFile(shippedModel.path)) ?? new Uint8Array()
 const session = await ort.InferenceSession.create(bytes, { intraOpNumThreads: 1, interOpNumThreads: 1 })
@@ -44,21 +47,23 @@ const score = async (): Promise<void> => {
 }
 if (level >= 2) void score()
 
-const frame = JSON.stringify({
-  event: "media",
-  streamSid: `MZ${"0".repeat(32)}`,
-  media: { payload: Buffer.alloc(480, 0x55).toString("base64") }
-})
+const frameOf = (payload: string): string =>
+  `{"event":"media","streamSid":"MZ${"0".repeat(32)}","media":{"payload":"${payload}"}}`
+
+const frame = frameOf(Buffer.alloc(480, 0x55).toString("base64"))
 
 const call = (socket: WebSocket): void => {
   socket.on("error", () => {})
   if (level < 1) return void socket.on("message", () => {})
+  const provider = level < 4 ? undefined : exchange((payload) => socket.send(frameOf(payload)))
+  socket.on("close", () => provider?.end())
   const row = emptyRow()
   let filled = 0
   socket.on("message", (data: Buffer) => {
     const media = decodeUsualMedia(data.toString("utf8"))
     if (media === undefined) return
     const samples = decodeMulawBase64(media.media.payload)
+    provider?.hear(samples)
     for (const sample of samples) {
       row.input[32 + filled++] = sample / 32_768
       if (filled < WINDOW_SAMPLES) continue
@@ -66,7 +71,7 @@ const call = (socket: WebSocket): void => {
       if (level >= 2) waiting.push(row)
     }
   })
-  if (level < 3) return
+  if (level !== 3) return
   let sent = 0
   const sending = setInterval(() => {
     // 60 ms of audio at a time, for half of the time.
