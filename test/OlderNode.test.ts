@@ -47,8 +47,10 @@ const built = Effect.acquireRelease(
   (main) => Effect.sync(() => rmSync(join(main, ".."), { recursive: true }))
 )
 
+/** Asked as whoever watches over a server asks: again, when no answer came in time. */
 const isReady = (origin: string): Effect.Effect<void> =>
-  Effect.tryPromise(() => fetch(`${origin}/ready`)).pipe(
+  Effect.tryPromise((signal) => fetch(`${origin}/ready`, { signal })).pipe(
+    Effect.timeout("1 second"),
     Effect.filterOrFail(({ status }) => status === 200),
     Effect.retry(Schedule.spaced("50 millis")),
     Effect.asVoid,
