@@ -1,4 +1,4 @@
-/** What the audio stages cost for 20 ms of sound, each beside a simpler way to do the same or less. Run: `node bench/stages.ts`. */
+/** What the stages cost, each beside another way to do the same or less: audio for 20 ms of sound, text for a token or a sentence. Run: `node bench/stages.ts`. */
 import type * as Alawmulaw from "alawmulaw"
 import { createRequire } from "node:module"
 import type * as WaveResampler from "wave-resampler"
@@ -8,46 +8,13 @@ import * as Frames from "../src/streams/Frames.ts"
 import { decodeMulaw, decodeMulawBase64, encodeMulaw } from "../src/streams/Mulaw.ts"
 import { makeResampler } from "../src/streams/Resample.ts"
 import * as VoiceWindows from "../src/streams/VoiceWindows.ts"
+import { compare, type Comparison, ROUNDS, type Work } from "./stages/Compare.ts"
+import { sentences, speaking } from "./stages/Text.ts"
 
 // Both are CommonJS, whatever their types say.
 const require = createRequire(import.meta.url)
 const { mulaw: g711 } = require("alawmulaw") as typeof Alawmulaw
 const { resample } = require("wave-resampler") as typeof WaveResampler
-
-/** Does the work for one frame; what it returns is kept alive, so that none of it is optimised away. */
-type Work = () => unknown
-
-interface Comparison {
-  readonly stage: string
-  readonly ours: Work
-  readonly alternative: string
-  readonly theirs: Work
-}
-
-const ROUNDS = 15
-const ROUND_MS = 40
-
-let sink: unknown
-
-const time = (work: Work, iterations: number): number => {
-  const before = performance.now()
-  for (let i = 0; i < iterations; i++) sink = work()
-  return performance.now() - before
-}
-
-const median = (values: ReadonlyArray<number>): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
-
-/** Nanoseconds per frame of both, measured in turns so that a busy machine slows both alike. */
-const measure = ({ ours, theirs }: Comparison): readonly [ours: number, theirs: number] => {
-  const iterationsOf = (work: Work) => Math.max(1, Math.round((ROUND_MS * 2000) / time(work, 2000)))
-  for (const work of [ours, theirs, ours, theirs]) time(work, 5000)
-  const iterations = [iterationsOf(ours), iterationsOf(theirs)] as const
-  const rounds = Array.from({ length: ROUNDS }, () => [time(ours, iterations[0]), time(theirs, iterations[1])] as const)
-  return [
-    (median(rounds.map(([mine]) => mine)) / iterations[0]) * 1e6,
-    (median(rounds.map(([, other]) => other)) / iterations[1]) * 1e6
-  ]
-}
 
 const speech = (rate: number, ms = FRAME_MS): Int16Array =>
   Int16Array.from({ length: (rate * ms) / 1000 }, (_, i) =>
@@ -258,23 +225,8 @@ const comparisons: ReadonlyArray<Comparison> = [
   { stage: "align frames", ours: framesByStep(), alternative: "Buffer.concat", theirs: framesByConcat() }
 ]
 
-const row = (stage: string, ours: string, share: string, alternative: string, theirs: string, ratio: string) =>
-  console.log(
-    stage.padEnd(22) +
-      ours.padStart(10) +
-      share.padStart(12) +
-      `   ${alternative.padEnd(26)}` +
-      theirs.padStart(10) +
-      ratio.padStart(9)
-  )
-
-console.log(`Node ${process.version}, ${process.arch}; nanoseconds per ${FRAME_MS} ms, median of ${ROUNDS} rounds`)
-row("stage", "ns", "% of core", "alternative", "ns", "ratio")
-for (const comparison of comparisons) {
-  const [ours, theirs] = measure(comparison)
-  const share = (ours / (FRAME_MS * 1e6)) * 100
-  const { stage, alternative } = comparison
-  row(stage, ours.toFixed(0), share.toFixed(4), alternative, theirs.toFixed(0), (ours / theirs).toFixed(2))
-}
-console.log("% of core: of one call that does this all the time. ratio: ours to the alternative, below 1 is faster.")
-if (sink === undefined) process.exitCode = 1
+const head = `Node ${process.version}, ${process.arch}; medians of ${ROUNDS} rounds; ratio: ours to the alternative, below 1 is faster`
+console.log(head)
+compare(`sound, for ${FRAME_MS} ms of it`, comparisons)
+compare("text of an answer, for a token of it", sentences)
+compare("text of an answer, for a sentence of it", speaking)
