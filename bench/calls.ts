@@ -115,8 +115,29 @@ const head = [
 const row = (cells: ReadonlyArray<string>): void =>
   console.log(cells.map((cell, n) => cell.padStart(n === 0 ? 10 : 8)).join(" "))
 
+/** What others cost beside the last one, and how long their callers wait for an answer. */
+const compare = (measured: ReadonlyArray<Measured>): void => {
+  const last = measured.at(-1)
+  for (const one of measured.slice(0, -1)) {
+    if (last === undefined) return
+    const ratio = (of: (measured: Measured) => number): string => (of(one) / of(last)).toFixed(2)
+    const cost = ratio(({ server }) => server.cpuMs / server.wallMs)
+    const answers = ratio(({ callers }) => percentile(callers.voiceToVoice, 0.5))
+    console.log(
+      `${one.name} to ${last.name}, ${one.calls} calls: processor time ${cost}` +
+        (answers === "NaN" ? "" : `, voice to voice p50 ${answers}`)
+    )
+  }
+}
+
 row(head)
 for (const calls of values.calls.split(",").map(Number)) {
-  for (const name of values.servers.split(",") as Array<ServerName>) row(cells(await measure(name, calls)))
+  const measured: Array<Measured> = []
+  for (const name of values.servers.split(",") as Array<ServerName>) {
+    const one = await measure(name, calls)
+    measured.push(one)
+    row(cells(one))
+  }
+  compare(measured)
 }
 process.exit()

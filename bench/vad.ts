@@ -140,7 +140,7 @@ const main = Effect.gen(function* () {
   }
 
   console.log("\nlive, one window per caller every 32 ms")
-  console.log("callers   shared p50   p99 ms   core   |   alone p50   p99 ms   core")
+  console.log("callers   shared p50   p99 ms   core   |   alone p50   p99 ms   core   |   ratio of core")
   for (const callers of CALLERS) {
     const shared = yield* Effect.scoped(live(model.run, callers))
     const alone = yield* Effect.scoped(live(oneByOne(model), callers))
@@ -148,7 +148,8 @@ const main = Effect.gen(function* () {
       ({ p50, p99, core }) =>
         `${p50.toFixed(2).padStart(9)} ${p99.toFixed(2).padStart(8)} ${core.toFixed(2).padStart(6)}`
     )
-    console.log(`${String(callers).padStart(7)} ${cells.join("   |")}`)
+    const ratio = (shared.core / alone.core).toFixed(2).padStart(13)
+    console.log(`${String(callers).padStart(7)} ${cells.join("   |")}   |${ratio}`)
   }
 })
 
