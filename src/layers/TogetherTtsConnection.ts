@@ -6,7 +6,7 @@
  * nobody listens to is bounded by what was asked for: the speech of `LOOK_AHEAD` sentences and one more, and in all not
  * more than `RUNAWAY` allows, both in `TogetherTtsReply.ts`.
  */
-import { Clock, Deferred, Effect, Latch, Queue, Random, Redacted, Result, type Scope } from "effect"
+import { Clock, Deferred, Effect, Latch, Random, Redacted, Result, type Scope } from "effect"
 import { Socket } from "effect/socket"
 import { TextToSpeechError } from "../schema/Errors.ts"
 import { type ClientMessage, TTS_RATE } from "../schema/TogetherTts.ts"
@@ -215,9 +215,9 @@ export const connect = Effect.fnUntraced(function* (
         wanted.openUnsafe()
       }
       routing.add(inbox)
-      if (refused !== undefined) Queue.offerUnsafe(inbox, { _tag: "Refused", error: refused.error })
-      else if (link !== undefined) Queue.offerUnsafe(inbox, { _tag: "Connected" })
-      else if (trouble !== undefined) Queue.offerUnsafe(inbox, { _tag: "Unconnected", error: trouble })
+      if (refused !== undefined) inbox({ _tag: "Refused", error: refused.error })
+      else if (link !== undefined) inbox({ _tag: "Connected" })
+      else if (trouble !== undefined) inbox({ _tag: "Unconnected", error: trouble })
     })
 
   yield* Effect.addFinalizer(() => Effect.sync(() => refuse(over(), Infinity)))

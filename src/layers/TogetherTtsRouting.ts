@@ -2,7 +2,6 @@
  * Frames of the text-to-speech socket in, each reply's events out to its inbox: which context an event is for, and
  * what is to be dropped because it is for none that is open. Owns no socket and no reply's progress.
  */
-import { Queue } from "effect"
 import { type TextToSpeechError } from "../schema/Errors.ts"
 import {
   decodeServerMessage,
@@ -14,8 +13,8 @@ import {
 import { serviceFailure, type TtsEndpoint } from "./TogetherTtsErrors.ts"
 import { type ReplyInput } from "./TogetherTtsReply.ts"
 
-/** Where a reply wants to be told what happens to it. */
-export type Inbox = Queue.Enqueue<ReplyInput>
+/** How a reply is told what happens to it; takes it in at once. */
+export type Inbox = (input: ReplyInput) => void
 
 /** What a frame means for the connection. */
 export type Signal =
@@ -94,7 +93,9 @@ export class TtsRouting {
 
   /** Tells everybody. */
   tellAll(input: ReplyInput): void {
-    for (const inbox of this.#inboxes) Queue.offerUnsafe(inbox, input)
+    // Some end with what they are told, and others may begin.
+    const told = [...this.#inboxes]
+    for (const inbox of told) inbox(input)
   }
 
   /** A new connection begins: what was open on another one is gone. */
@@ -191,7 +192,7 @@ export class TtsRouting {
     if (context === undefined || inbox === undefined) return
     // The service works in order: with this context it has left behind whatever was cancelled before.
     if (context === named) this.#cancelled.clear()
-    Queue.offerUnsafe(inbox, input(context))
+    inbox(input(context))
   }
 
   /** The latest open context, if nothing can still come for another one. */

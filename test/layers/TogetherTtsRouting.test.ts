@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Queue } from "effect"
+import { Effect } from "effect"
 import { type Signal, TtsRouting } from "../../src/layers/TogetherTtsRouting.ts"
 import { type ReplyInput } from "../../src/layers/TogetherTtsReply.ts"
 
@@ -8,14 +8,15 @@ const endpoint = { baseUrl: new URL("https://tts.test/v1"), ttsModel: "a/model",
 const ITEM = "conversation.item"
 
 /** A routing with one inbox, and what the inbox was told since it was last asked. */
-const setUp = Effect.gen(function* () {
+const setUp = Effect.sync(() => {
   const routing = new TtsRouting(endpoint)
-  const inbox = yield* Queue.unbounded<ReplyInput>()
+  const inputs: Array<ReplyInput> = []
+  const inbox = (input: ReplyInput): void => void inputs.push(input)
   routing.add(inbox)
   const receive = (message: object | Uint8Array): Signal | undefined =>
     routing.receive(message instanceof Uint8Array ? message : JSON.stringify(message))
-  const told = Effect.map(Queue.clear(inbox), (inputs) =>
-    inputs.map((input) => {
+  const told = Effect.sync(() =>
+    inputs.splice(0).map((input) => {
       switch (input._tag) {
         case "Audio":
           return `audio ${input.context} ${input.item ?? "-"} ${Buffer.from(input.bytes).toString("base64")}`
