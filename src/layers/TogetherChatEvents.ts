@@ -16,10 +16,7 @@ const DONE_GRACE_MS = 100
 
 /** Bytes to chunks. What is not a chunk comes out as `Failed`; comments, event names and retry hints do not matter. */
 export const decodeEvents = <E, R>(self: Stream.Stream<Uint8Array, E, R>): Stream.Stream<ChatInput, E, R> =>
-  self.pipe(
-    Stream.decodeText,
-    Stream.mapAccum(makeFeed, (feed, text) => [feed, feed(text)] as const)
-  )
+  Stream.mapAccum(self, makeFeed, (feed, bytes) => [feed, feed(bytes)])
 
 /**
  * Ends the stream soon after the model has finished, whether or not the service closes it.
@@ -52,7 +49,8 @@ const graceAfter = (input: ChatInput): number | undefined => {
 }
 
 /** A parser of its own, for one stream. The ready-made channel fails at a `retry:` line, which vendors may send. */
-const makeFeed = (): ((text: string) => ReadonlyArray<ChatInput>) => {
+const makeFeed = (): ((bytes: Uint8Array) => ReadonlyArray<ChatInput>) => {
+  const decoder = new TextDecoder()
   let inputs: Array<ChatInput> = []
   const parser = Sse.makeParser(
     (event) => {
@@ -60,9 +58,9 @@ const makeFeed = (): ((text: string) => ReadonlyArray<ChatInput>) => {
     },
     { maxEventSize: MAX_EVENT }
   )
-  return (text) => {
+  return (bytes) => {
     inputs = []
-    const tooLarge = parser.feed(text)
+    const tooLarge = parser.feed(decoder.decode(bytes, { stream: true }))
     return tooLarge === undefined ? inputs : [...inputs, malformed(`an event larger than ${MAX_EVENT} characters`)]
   }
 }

@@ -1,5 +1,5 @@
 /** Language model over Together's chat completions, or any service that speaks like them: prompts and tools in, streamed response parts out. Owns the request and its retry, not how long a caller waits for words. */
-import { Clock, Effect, Layer, type Redacted, Stream } from "effect"
+import { Array as Arr, Clock, Effect, Layer, type Pull, type Redacted, Stream } from "effect"
 import * as AiError from "effect/ai/AiError"
 import * as IdGenerator from "effect/ai/IdGenerator"
 import * as LanguageModel from "effect/ai/LanguageModel"
@@ -189,23 +189,40 @@ const retryOnce = <A, R>(self: Stream.Stream<A, ChatProblem, R>, deadline: numbe
 /** Parts as they are, a failure as the stream's error after what came before it, notices to the log. */
 const settle =
   ({ span }: LanguageModel.ProviderOptions, { model }: ChatEndpoint) =>
-  <E, R>(self: Stream.Stream<ChatOutput, E, R>) =>
-    self.pipe(
-      Stream.mapEffect((output) => {
-        switch (output._tag) {
-          case "Part":
-            annotate(span, output.part)
-            return Effect.succeed(output.part)
-          case "Failure":
-            return Effect.fail(output.reason)
-          case "Notice":
-            return Effect.as(Effect.annotateLogs(Effect.logWarning(output.message), { model }), undefined)
+  <E, R>(
+    self: Stream.Stream<ChatOutput, E, R>
+  ): Stream.Stream<Response.StreamPartEncoded, E | AiError.AiErrorReason, R> =>
+    Stream.transformPull(self, (pull) =>
+      Effect.sync(() => {
+        let failure: AiError.AiErrorReason | undefined
+        const next: Pull.Pull<
+          Arr.NonEmptyReadonlyArray<Response.StreamPartEncoded>,
+          E | AiError.AiErrorReason,
+          void,
+          R
+        > = Effect.suspend(() => (failure === undefined ? Effect.flatMap(pull, take) : Effect.fail(failure)))
+        const take = (outputs: ReadonlyArray<ChatOutput>): typeof next => {
+          const parts: Array<Response.StreamPartEncoded> = []
+          const notices: Array<string> = []
+          for (const output of outputs) {
+            if (output._tag === "Part") parts.push(annotate(span, output.part))
+            else if (output._tag === "Failure") failure = output.reason
+            else notices.push(output.message)
+          }
+          const answer = Arr.isReadonlyArrayNonEmpty(parts) ? Effect.succeed(parts) : next
+          if (notices.length === 0) return answer
+          const noted = Effect.forEach(notices, (message) => Effect.logWarning(message), { discard: true })
+          return Effect.andThen(Effect.annotateLogs(noted, { model }), answer)
         }
-      }),
-      Stream.filter((part) => part !== undefined)
+        return next
+      })
     )
 
-const annotate = (span: LanguageModel.ProviderOptions["span"], part: Response.StreamPartEncoded): void => {
+/** The part, and what it tells about the reply to the span. */
+const annotate = (
+  span: LanguageModel.ProviderOptions["span"],
+  part: Response.StreamPartEncoded
+): Response.StreamPartEncoded => {
   if (part.type === "response-metadata") {
     Telemetry.addGenAIAnnotations(span, { response: { id: part.id, model: part.modelId } })
   }
@@ -216,6 +233,7 @@ const annotate = (span: LanguageModel.ProviderOptions["span"], part: Response.St
       usage: { inputTokens: inputTokens.total, outputTokens: outputTokens.total }
     })
   }
+  return part
 }
 
 /** The parts of a whole reply: deltas put together, calls and finish as they are. */
