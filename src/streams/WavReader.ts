@@ -95,10 +95,15 @@ const parseFormat = (body: Uint8Array): Result.Result<WavFormat, WavError> => {
 /** Bytes of one sample of each channel. */
 const frameBytes = ({ channels, encoding }: WavFormat): number => (encoding === "pcm16" ? 2 * channels : channels)
 
+/** Whether samples are kept here as they come, the low byte first. */
+const isLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
+
 const decode = ({ encoding }: WavFormat, bytes: Uint8Array): Int16Array => {
   if (encoding === "mulaw") return decodeMulaw(bytes)
   const samples = new Int16Array(bytes.length / 2)
-  for (let i = 0; i < samples.length; i++) samples[i] = bytes[2 * i]! | (bytes[2 * i + 1]! << 8)
+  // A copy as it is: the bytes may begin anywhere, samples only at an even place.
+  if (isLittleEndian) new Uint8Array(samples.buffer).set(bytes)
+  else for (let i = 0; i < samples.length; i++) samples[i] = bytes[2 * i]! | (bytes[2 * i + 1]! << 8)
   return samples
 }
 
