@@ -7,6 +7,7 @@ import * as Chat from "../src/layers/TogetherChatStream.ts"
 import { makeDialogue } from "../src/layers/TogetherSttDialogue.ts"
 import { initialHabits } from "../src/layers/TogetherTtsContext.ts"
 import * as TtsReply from "../src/layers/TogetherTtsReply.ts"
+import * as TtsReplyState from "../src/layers/TogetherTtsReplyState.ts"
 import { TtsRouting } from "../src/layers/TogetherTtsRouting.ts"
 import { decodeFrame } from "../src/streams/DecodeFrames.ts"
 import { decodeMulawBase64 } from "../src/streams/Mulaw.ts"
@@ -222,16 +223,16 @@ const ttsMessages = [
 const REPLY_INPUTS = 60
 
 const synthesis = (): Target["read"] => {
-  const told: Array<TtsReply.ReplyInput> = []
-  const inbox = (input: TtsReply.ReplyInput): void => void told.push(input)
+  const told: Array<TtsReplyState.ReplyInput> = []
+  const inbox = (input: TtsReplyState.ReplyInput): void => void told.push(input)
   const begin = () => {
     const routing = new TtsRouting({ baseUrl: new URL("http://127.0.0.1/v1"), ttsModel: "m", ttsVoice: "v" })
     routing.add(inbox)
-    return { routing, state: TtsReply.initial("r1", initialHabits), inputs: 0, nowMs: 0 }
+    return { routing, state: TtsReplyState.initial("r1", initialHabits), inputs: 0, nowMs: 0 }
   }
   let session = begin()
-  const take = (input: TtsReply.ReplyInput): boolean => {
-    const [next, outputs] = TtsReply.step(session.state, input, session.nowMs, TtsReply.defaultPatience)
+  const take = (input: TtsReplyState.ReplyInput): boolean => {
+    const [next, outputs] = TtsReply.step(session.state, input, session.nowMs, TtsReplyState.defaultPatience)
     session.state = next
     let over = false
     for (const output of outputs) {

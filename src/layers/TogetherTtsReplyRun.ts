@@ -7,15 +7,15 @@ import { type TextToSpeechError } from "../schema/Errors.ts"
 import { type SpeechAudio } from "../services/TextToSpeech.ts"
 import { type TtsConnection } from "./TogetherTtsConnection.ts"
 import { type Habits } from "./TogetherTtsContext.ts"
+import { step } from "./TogetherTtsReply.ts"
 import {
   contextId,
   deadline,
   defaultPatience,
   initial,
   type ReplyInput,
-  type ReplyOutput,
-  step
-} from "./TogetherTtsReply.ts"
+  type ReplyOutput
+} from "./TogetherTtsReplyState.ts"
 import { type Inbox } from "./TogetherTtsRouting.ts"
 
 /** Sentences taken from a reply's text before they can be synthesised; beyond them the text waits. */

@@ -11,7 +11,7 @@ import {
   type TtsError
 } from "../schema/TogetherTts.ts"
 import { serviceFailure, type TtsEndpoint } from "./TogetherTtsErrors.ts"
-import { type ReplyInput } from "./TogetherTtsReply.ts"
+import { type ReplyInput } from "./TogetherTtsReplyState.ts"
 
 /** How a reply is told what happens to it; takes it in at once. */
 export type Inbox = (input: ReplyInput) => void

@@ -115,6 +115,35 @@ describe("while all goes well, nothing waits", () => {
     })
   )
 
+  it.effect("gives all there is of a sentence, and the next one when it is asked for", () =>
+    Effect.gen(function* () {
+      const { last, session } = yield* setUp
+      last().open()
+      const pull = yield* Stream.toPull(session.speak(Stream.fromIterable(Array.from({ length: 6 }, () => SECOND))))
+      const take = Effect.map(pull, (pieces) => pieces.map(({ sentence }) => sentence))
+      const first = yield* Effect.forkChild(take)
+      yield* settle
+      last().audio("r1", 0.5)
+      assert.deepStrictEqual(yield* Fiber.join(first), [0])
+      for (let sentence = 0; sentence < 4; sentence++) {
+        last().audio("r1", 0.5)
+        if (sentence > 0) last().audio("r1", 0.5)
+        last().done("r1")
+      }
+      yield* settle
+      assert.strictEqual(last().said.length, 4)
+      assert.deepStrictEqual(yield* take, [0])
+      assert.strictEqual(last().said.length, 4)
+      assert.deepStrictEqual(yield* take, [1, 1])
+      yield* settle
+      assert.strictEqual(last().said.length, 5)
+      assert.deepStrictEqual(yield* take, [2, 2])
+      assert.deepStrictEqual(yield* take, [3, 3])
+      yield* settle
+      assert.strictEqual(last().said.length, 6)
+    })
+  )
+
   it.effect("tells the service of an interruption at once", () =>
     Effect.gen(function* () {
       const { last, session } = yield* setUp

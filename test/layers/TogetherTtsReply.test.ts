@@ -1,16 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { type Habits, initialHabits } from "../../src/layers/TogetherTtsContext.ts"
+import { LOOK_AHEAD, step } from "../../src/layers/TogetherTtsReply.ts"
 import {
   deadline,
   defaultPatience as patience,
   initial,
-  LOOK_AHEAD,
   type ReplyInput,
   type ReplyOutput,
-  type ReplyState,
-  step
-} from "../../src/layers/TogetherTtsReply.ts"
+  type ReplyState
+} from "../../src/layers/TogetherTtsReplyState.ts"
 import { type FailureReason, TextToSpeechError } from "../../src/schema/Errors.ts"
 import { encodeWav } from "../../src/streams/Wav.ts"
 

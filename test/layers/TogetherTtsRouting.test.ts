@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { type Signal, TtsRouting } from "../../src/layers/TogetherTtsRouting.ts"
-import { type ReplyInput } from "../../src/layers/TogetherTtsReply.ts"
+import { type ReplyInput } from "../../src/layers/TogetherTtsReplyState.ts"
 
 const endpoint = { baseUrl: new URL("https://tts.test/v1"), ttsModel: "a/model", ttsVoice: "a_voice" }
 
