@@ -3,6 +3,7 @@ import { Cause, Context, Duration, Effect, ExecutionPlan, Stream } from "effect"
 import * as AiError from "effect/ai/AiError"
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
+import { onFirst } from "../streams/OnFirst.ts"
 import { whileWaiting } from "../streams/WhileWaiting.ts"
 import { type Circuit } from "./Circuit.ts"
 
@@ -52,11 +53,12 @@ const guarded = ({ circuit, model, patience }: LanguageModelCandidate, options: 
     const quiet = problem(`the language model gave no answer within ${Duration.toSeconds(patience)} s`)
     return parts.pipe(
       whileWaiting({ atMost: Effect.andThen(Effect.sleep(patience), Effect.fail(quiet)), filler: Effect.never }),
-      Stream.tap(() => {
-        if (begun) return Effect.void
-        begun = true
-        return circuit.succeeded
-      }),
+      onFirst(
+        Effect.suspend(() => {
+          begun = true
+          return circuit.succeeded
+        })
+      ),
       Stream.tapError((error) => (begun || !isOutage(error) ? Effect.void : circuit.failed))
     )
   })

@@ -3,6 +3,7 @@ import { type Cause, Clock, Duration, Effect, Layer, Queue, Scope, Stream } from
 import { TextToSpeechError } from "../schema/Errors.ts"
 import { type SpeechAudio, TextToSpeech, type TextToSpeechSession } from "../services/TextToSpeech.ts"
 import { CHARACTERS_PER_SECOND } from "../streams/Heard.ts"
+import { onFirst } from "../streams/OnFirst.ts"
 import { whileWaiting } from "../streams/WhileWaiting.ts"
 import { type Circuit } from "./Circuit.ts"
 
@@ -76,9 +77,8 @@ const openSession = Effect.fnUntraced(function* (
   ): Stream.Stream<SpeechAudio, TextToSpeechError> =>
     Stream.suspend(() => {
       const { circuit, patience } = candidate
-      let begun = false
       let askedMs: number | undefined
-      const asked = Stream.tap(sentences, () => Effect.sync(() => void (askedMs ??= nowMs())))
+      const asked = onFirst(Effect.sync(() => void (askedMs = nowMs())))(sentences)
       const quiet = Effect.gen(function* () {
         const limitMs = Duration.toMillis(patience)
         for (;;) {
@@ -93,11 +93,7 @@ const openSession = Effect.fnUntraced(function* (
       })
       return session.speak(asked).pipe(
         whileWaiting({ atMost: quiet, filler: Effect.never }),
-        Stream.tap(() => {
-          if (begun) return Effect.void
-          begun = true
-          return circuit.succeeded
-        }),
+        onFirst(circuit.succeeded),
         Stream.tapError((error) => (isOutage(error) ? circuit.failed : Effect.void))
       )
     })
