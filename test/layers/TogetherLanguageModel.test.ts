@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Redacted, Schema, Stream } from "effect"
 import { type AiError, LanguageModel, Prompt, Tool, Toolkit } from "effect/ai"
-import { FetchHttpClient, HttpClient, HttpClientResponse, HttpRouter, HttpServerResponse } from "effect/http"
+import { HttpClient, HttpClientResponse, HttpRouter, HttpServerResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
+import * as KeptHttpClient from "../../src/layers/KeptHttpClient.ts"
 import * as TogetherLanguageModel from "../../src/layers/TogetherLanguageModel.ts"
 import { defaultTurnSettings } from "../../src/schema/TurnSettings.ts"
 import { AppConfig } from "../../src/services/AppConfig.ts"
@@ -21,7 +22,7 @@ const start = Effect.fnUntraced(function* (replies: ChatEmulatorScript["replies"
     baseUrl: new URL("/v1", base),
     apiKey: Redacted.make(key),
     model: "test-model"
-  }).pipe(Effect.provide(FetchHttpClient.layer))
+  }).pipe(Effect.provideContext(yield* Layer.build(KeptHttpClient.layer)))
   return { emulator, model, base }
 })
 
@@ -332,7 +333,7 @@ describe("a refusal", () => {
         model: "m"
       })
       assert.strictEqual((yield* failureOf(ask(model)))._tag, "AuthenticationError")
-    }).pipe(Effect.provide(FetchHttpClient.layer))
+    }).pipe(Effect.provide(KeptHttpClient.layer))
   )
 
   it.live("with status 200 is one all the same", () =>
@@ -439,7 +440,7 @@ describe("a reply that goes wrong", () => {
       assert.include(error.message, `${base.host} could not be reached (ECONNREFUSED)`)
       assert.notInclude(inspect(error, { depth: 9 }), "secret words")
       assert.notInclude(inspect(error, { depth: 9 }), key)
-    }).pipe(Effect.provide(FetchHttpClient.layer))
+    }).pipe(Effect.provide(KeptHttpClient.layer))
   )
 })
 
@@ -630,7 +631,7 @@ describe("a response", () => {
       })
       assert.strictEqual((yield* failureOf(ask(model)))._tag, "InternalProviderError")
       yield* Deferred.await(closed)
-    }).pipe(Effect.provide(FetchHttpClient.layer))
+    }).pipe(Effect.provide(KeptHttpClient.layer))
   )
 })
 
@@ -658,7 +659,7 @@ it.live("the layer asks the model of the settings", () =>
       vadModelPath: undefined
     })
     const response = yield* LanguageModel.generateText({ prompt: "Hi" }).pipe(
-      Effect.provide(TogetherLanguageModel.layer.pipe(Layer.provide([config, FetchHttpClient.layer])))
+      Effect.provide(TogetherLanguageModel.layer.pipe(Layer.provide([config, KeptHttpClient.layer])))
     )
     assert.strictEqual(response.text, "Hello")
     assert.strictEqual((yield* emulator.requests)[0]?.body.model, "the-model")
