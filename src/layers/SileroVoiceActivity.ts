@@ -5,17 +5,18 @@ import { VoiceActivityError } from "../schema/Errors.ts"
 import { type ModelError } from "../schema/ModelError.ts"
 import { AppConfig } from "../services/AppConfig.ts"
 import { type DirectScorer, type ScoreSettled, VoiceActivity, type VoiceScorer } from "../services/VoiceActivity.ts"
+import { withPatience } from "../streams/Patience.ts"
 import { CONTEXT_SAMPLES, emptyRow, MAX_ROWS, type ModelRow } from "./SileroMemory.ts"
 import { loadSileroModel, shippedModel, type SileroModel } from "./SileroModel.ts"
 
 /** How long a run may take before its calls are told that it failed; a healthy one takes a few milliseconds. */
 export const RUN_DEADLINE = Duration.seconds(1)
 
-/** Rows that are worth a run: with more, each costs hardly less (`node bench/vad.ts`). */
-const GOOD_ROWS = 16
+/** Rows that are worth a run: as many as there is room for, since a run costs most by being one (`npm run bench:vad`). */
+const GOOD_ROWS = MAX_ROWS
 
-/** Longest wait for others before a run, in milliseconds: a fifth of a window. */
-const LONGEST_WAIT_MS = 6
+/** Longest wait for others before a run, in milliseconds: less than a third of a window. */
+const LONGEST_WAIT_MS = 10
 
 /** Rows that are to be expected in that time for it to be worth waiting at all. */
 const WORTH_ROWS = 2
@@ -103,7 +104,20 @@ export const makeBatcher = Effect.fnUntraced(function* (
     wake = () => resume(Effect.void)
   })
 
+  const scope = yield* Effect.scope
+  // Not a race for each run: runs come every few milliseconds.
+  const newRunner = withPatience(
+    Effect.suspend(() => run(running.map((request) => request.row))),
+    {
+      limitMs: () => Duration.toMillis(RUN_DEADLINE),
+      lateMs: (beganMs, limitMs) => beganMs + limitMs,
+      onLate: Effect.suspend(() => Effect.fail(tooLate()))
+    },
+    scope
+  )
+
   const runBatches = Effect.gen(function* () {
+    let runner = yield* newRunner
     while (true) {
       yield* untilSomeWait
       wake = undefined
@@ -112,14 +126,9 @@ export const makeBatcher = Effect.fnUntraced(function* (
       countRows(running.length)
       // Those who waited may have taken their requests back meanwhile.
       if (running.length === 0) continue
-      const rows = running.map((request) => request.row)
-      const result = yield* Effect.exit(
-        Effect.raceFirst(
-          Effect.suspend(() => run(rows)),
-          runDeadline
-        )
-      )
-      settleAll(running, Exit.isSuccess(result) ? undefined : asVoiceActivityError(result.cause))
+      const exit = yield* Effect.exit(runner)
+      if (Exit.isFailure(exit)) runner = yield* newRunner
+      settleAll(running, Exit.isSuccess(exit) ? undefined : asVoiceActivityError(exit.cause))
     }
   })
   yield* Effect.forkScoped(runBatches, { startImmediately: true })
@@ -151,22 +160,8 @@ const settleAll = (requests: Array<RunRequest>, failure: VoiceActivityError | un
   for (let request = requests.shift(); request !== undefined; request = requests.shift()) request.settle(failure)
 }
 
-/**
- * Fails when a run is late.
- *
- * The extra turn of the event loop is for a process that was held up itself: the run may then be late only because its
- * own turn has not come yet.
- */
-const runDeadline = Effect.sleep(RUN_DEADLINE).pipe(
-  Effect.andThen(Effect.yieldNow),
-  Effect.andThen(
-    Effect.suspend(() =>
-      Effect.fail(
-        new VoiceActivityError({ message: `The voice model did not answer within ${Duration.format(RUN_DEADLINE)}` })
-      )
-    )
-  )
-)
+const tooLate = () =>
+  new VoiceActivityError({ message: `The voice model did not answer within ${Duration.format(RUN_DEADLINE)}` })
 
 const asVoiceActivityError = (cause: Cause.Cause<VoiceActivityError>): VoiceActivityError => {
   const error = Cause.squash(cause)

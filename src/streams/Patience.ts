@@ -77,6 +77,9 @@ export const withPatience = <A, E, E2, R2>(
     const watch = Effect.gen(function* () {
       for (;;) {
         yield* Effect.sleep(Math.max(0, wakesMs - nowMs()))
+        // If it was the process that was held up, what is waited for may be there to be read: timers come first.
+        yield* Effect.yieldNow
+        yield* Effect.yieldNow
         const current = wait
         if (current === undefined) break
         const now = nowMs()

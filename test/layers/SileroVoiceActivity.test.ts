@@ -186,10 +186,10 @@ describe("batches", () => {
   it("waits for others only if some are to be expected, and no longer than a run needs", () => {
     const calls = (count: number) => gatherMs((count * 31.25) / 1000)
     assert.strictEqual(calls(1), 0)
-    assert.strictEqual(calls(8), 0)
-    assert.strictEqual(calls(20), 6)
-    assert.approximately(calls(400), 1.28, 1e-9)
-    for (let count = 1; count < 2000; count++) assert.isAtMost(calls(count), 6)
+    assert.strictEqual(calls(6), 0)
+    assert.strictEqual(calls(20), 10)
+    assert.approximately(calls(400), 5.12, 1e-9)
+    for (let count = 1; count < 2000; count++) assert.isAtMost(calls(count), 10)
   })
 
   it.effect("gathers a run while many rows come, and stops waiting when they no longer do", () =>
@@ -206,10 +206,10 @@ describe("batches", () => {
       }
       const runs = model.sizes.length
       const first = yield* score(calls[0]!, 99)
-      yield* TestClock.adjust(3)
+      yield* TestClock.adjust(5)
       const second = yield* score(calls[1]!, 99)
       assert.lengthOf(model.sizes, runs)
-      yield* TestClock.adjust(3)
+      yield* TestClock.adjust(5)
       assert.deepStrictEqual(model.sizes.slice(runs), [2])
       finish(model)
       yield* Fiber.joinAll([first, second])
@@ -217,7 +217,7 @@ describe("batches", () => {
       for (let round = 0; round < 3; round++) {
         yield* TestClock.adjust(200)
         const lone = yield* score(calls[0]!, 100 + round)
-        yield* TestClock.adjust(6)
+        yield* TestClock.adjust(10)
         finish(model)
         yield* Fiber.join(lone)
       }
