@@ -9,6 +9,7 @@ import { EdgeConfig } from "../services/EdgeConfig.ts"
 import { type MediaLink } from "../services/MediaLink.ts"
 import { maxConnections } from "./Connections.ts"
 import { DirectWebSocket } from "./DirectWebSocket.ts"
+import { keepEarlyRequests } from "./EarlyRequests.ts"
 import { unknownPaths } from "./Endpoint.ts"
 import { healthRoutes } from "./HealthRoute.ts"
 import { mediaStreamRoute } from "./MediaStreamRoute.ts"
@@ -25,13 +26,15 @@ const websocket = {
 }
 
 const createHttpServer = (): Server =>
-  createServer({
-    // Proxies and tunnels keep idle connections for up to a minute and expect them to work when they use them again.
-    keepAliveTimeout: 65_000,
-    // Nobody the server is for takes long to say what they want; who does is only holding the connection.
-    headersTimeout: 10_000,
-    requestTimeout: 15_000
-  })
+  keepEarlyRequests(
+    createServer({
+      // Proxies and tunnels keep idle connections for up to a minute and expect them to work when they use them again.
+      keepAliveTimeout: 65_000,
+      // Nobody the server is for takes long to say what they want; who does is only holding the connection.
+      headersTimeout: 10_000,
+      requestTimeout: 15_000
+    })
+  )
 
 const createListeningServer = (maxCalls: number): Server =>
   Object.assign(createHttpServer(), { maxConnections: maxConnections(maxCalls) })
