@@ -168,6 +168,11 @@ const openSession = Effect.fnUntraced(function* (
     if (!segment.ended && candidates.length > 1) keep(segment, samples)
   }
 
+  const appendUnsafe = (id: number, samples: Int16Array): void => {
+    remember(id, samples)
+    current.session.appendUnsafe?.(id, samples)
+  }
+
   const chosen = (yield* choose(0)) ?? { index: 0, candidate: candidates[0] as SpeechToTextCandidate }
   let current: Current = yield* use(chosen.index, chosen.candidate)
 
@@ -178,12 +183,7 @@ const openSession = Effect.fnUntraced(function* (
         return current.session.append(id, samples)
       }),
     get appendUnsafe() {
-      const { appendUnsafe } = current.session
-      if (appendUnsafe === undefined) return undefined
-      return (id: number, samples: Int16Array) => {
-        remember(id, samples)
-        appendUnsafe(id, samples)
-      }
+      return current.session.appendUnsafe === undefined ? undefined : appendUnsafe
     },
     commit: (id) =>
       Effect.suspend(() => {

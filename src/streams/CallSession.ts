@@ -16,17 +16,13 @@ import { SpeechToText } from "../services/SpeechToText.ts"
 import { TextToSpeech } from "../services/TextToSpeech.ts"
 import { VoiceActivity } from "../services/VoiceActivity.ts"
 import { answerWords } from "./Answer.ts"
-import * as Background from "./Background.ts"
 import { type Message, promptFor, said } from "./Conversation.ts"
 import { makeEchoGate } from "./EchoGate.ts"
-import * as EnergyScore from "./EnergyScore.ts"
-import { decodeMulawBase64 } from "./Mulaw.ts"
+import { makeHearing } from "./Hearing.ts"
 import { defaultPlayoutSettings, makePlayout, type PlayoutWire } from "./Playout.ts"
 import { fixedReply, reply } from "./Reply.ts"
-import { scoreInOrder } from "./ScoreInOrder.ts"
 import * as SpeechGate from "./SpeechGate.ts"
 import * as TurnTaking from "./TurnTaking.ts"
-import * as VoiceWindows from "./VoiceWindows.ts"
 
 /** Services a call stands on. */
 export type CallServices =
@@ -62,13 +58,6 @@ export interface CallSession {
 type Heard =
   | { readonly first: Effect.Effect<void>; readonly outputs: ReadonlyArray<TurnOutput> }
   | { readonly input: TurnInput; readonly window: VoiceWindow | undefined }
-
-/** A window with what is known of it without the model: how much its loudness looks like a voice, how much of it is the caller's own. */
-interface HeardWindow {
-  readonly window: VoiceWindow
-  readonly loudness: number
-  readonly own: number
-}
 
 /** Whether a reply stopped for this reason, and what it answers, were part of the conversation. */
 const wasSaid = (reason: StopReason): boolean =>
@@ -141,80 +130,24 @@ export const openSession = Effect.fnUntraced(function* (
   const background = yield* FiberSet.make()
 
   // ---------------------------------------------------------------------------------------------------------------
-  // hearing: frames to scored windows
+  // hearing
   // ---------------------------------------------------------------------------------------------------------------
 
-  let windows = VoiceWindows.initial
-  let energy = EnergyScore.initial
-  let surroundings = Background.initial
-  let lastAudioMs = nowMs()
-  let scoringFailed = false
-
-  /** A window the model could not score is judged by its loudness: the agent must not go deaf. Told once a call. */
-  const instead = (error: { readonly message: string }, loudness: number): Effect.Effect<number> => {
-    if (scoringFailed) return Effect.succeed(loudness)
-    scoringFailed = true
-    return Effect.as(failed("voice activity", error), loudness)
-  }
-
-  const tellVoice = ({ atMs }: VoiceWindow, probability: number): Effect.Effect<void> =>
-    tellNow({ _tag: "Voice", audioMs: atMs, probability })
-
-  const direct = Option.isSome(scorer) ? scorer.value.direct : undefined
-  const scoring =
-    direct === undefined
-      ? undefined
-      : scoreInOrder<HeardWindow>(
-          direct,
-          ({ loudness, own, window }, failure, voice) => {
-            const probability = (failure === undefined ? voice : loudness) * own
-            if (failure !== undefined && !scoringFailed) put({ first: instead(failure, loudness), outputs: [] })
-            const told = tellVoice(window, probability)
-            if (told !== Effect.void) put({ first: told, outputs: [] })
-            takeWindow(window, probability)
-          },
-          (defect) => put({ first: Effect.die(defect), outputs: [] })
-        )
-  if (scoring !== undefined) yield* Effect.addFinalizer(() => Effect.sync(scoring.end))
-
-  const score = ({ loudness, window }: HeardWindow): Effect.Effect<number> => {
-    if (Option.isNone(scorer)) return Effect.succeed(loudness)
-    const scored = scorer.value.score(window.samples).pipe(Effect.catch((error) => instead(error, loudness)))
-    return window.discontinuous ? Effect.andThen(scorer.value.reset, scored) : scored
-  }
-
-  const hear = (window: VoiceWindow): Effect.Effect<void> => {
-    const [floor, loudness] = EnergyScore.step(energy, window.samples)
-    energy = floor
-    // Neither the agent's own echo nor voices in the background are the caller's.
-    const [learned, near] = Background.step(surroundings, window.samples)
-    surroundings = learned
-    const own = near * (1 - echo.explained(window, lastAudioMs))
-    const heard = { window, loudness, own }
-    if (scoring !== undefined) {
-      scoring.add(heard)
-      return scoring.room()
-    }
-    return Effect.flatMap(score(heard), (voice) => {
-      const probability = voice * own
-      const told = tellVoice(window, probability)
-      if (told !== Effect.void) return Effect.map(told, () => takeWindow(window, probability))
+  const putFirst = (first: Effect.Effect<void>) => put({ first, outputs: [] })
+  const hearing = yield* makeHearing({
+    scorer: Option.getOrUndefined(scorer),
+    echo,
+    nowMs,
+    onWindow: (window, probability) => {
+      const told = tellNow({ _tag: "Voice", audioMs: window.atMs, probability })
+      if (told !== Effect.void) putFirst(told)
       takeWindow(window, probability)
-      return Effect.void
-    })
-  }
+    },
+    onDue: putFirst,
+    failed: (error) => failed("voice activity", error)
+  })
 
-  const media = (frame: Media): Effect.Effect<void> => {
-    lastAudioMs = nowMs()
-    const samples = decodeMulawBase64(frame.media.payload)
-    const [next, complete] = VoiceWindows.step(windows, { atMs: frame.media.timestamp, samples })
-    windows = next
-    const [first] = complete
-    if (first === undefined) return Effect.void
-    return complete.length === 1 ? hear(first) : Effect.forEach(complete, hear, { discard: true })
-  }
-
-  const stuckInMs = (): number => lastAudioMs + LINE_STUCK_MS - nowMs()
+  const stuckInMs = (): number => hearing.lastAudioMs() + LINE_STUCK_MS - nowMs()
   const isLineStuck = (): boolean => stuckInMs() <= 0
 
   /** Lets audio time go on when the line delivers nothing, so that a turn can end and a silence be filled. */
@@ -489,7 +422,7 @@ export const openSession = Effect.fnUntraced(function* (
   yield* offer({ _tag: "CallStarted" })
 
   return {
-    media,
+    media: hearing.media,
     key: (digit) => Effect.andThen(tell({ _tag: "Key", digit }), offer({ _tag: "Key", digit })),
     mark: playout.marked,
     run: Queue.takeAll(inbox).pipe(

@@ -1,11 +1,12 @@
 /** What the agent is to say in, its speech on the line out: words, sentences, voice, playout. One reply is one run of this; interrupting it stops everything. */
-import { Cause, Clock, Deferred, Duration, Effect, Stream } from "effect"
+import { Array as Arr, Cause, Clock, Deferred, Duration, Effect, Stream } from "effect"
 import { type CallEventBody, type CallStage } from "../schema/CallEvent.ts"
 import { TextToSpeechError } from "../schema/Errors.ts"
 import { type Phrases } from "../schema/Phrases.ts"
 import { type DeadlineSettings } from "../services/AppConfig.ts"
 import { type KeptSpeech } from "../services/KeptSpeech.ts"
 import { type TextToSpeechSession } from "../services/TextToSpeech.ts"
+import { onFirst } from "./OnFirst.ts"
 import { whileOwed } from "./OwedSpeech.ts"
 import { FILLER, type PlayoutNews, type ReplyAudio, type ReplyPlayout } from "./Playout.ts"
 import { sentences } from "./Sentences.ts"
@@ -33,19 +34,6 @@ export interface ReplyOptions<E> {
   readonly failed: (stage: CallStage, error: { readonly message: string }) => Effect.Effect<void>
   readonly news: PlayoutNews
 }
-
-/** Runs an effect once, before the first element. */
-const onFirst =
-  (effect: Effect.Effect<unknown>) =>
-  <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
-    Stream.suspend(() => {
-      let seen = false
-      return Stream.tap(self, () => {
-        if (seen) return Effect.void
-        seen = true
-        return effect
-      })
-    })
 
 /** What comes of trying to say something. */
 export interface Saying {
@@ -171,12 +159,12 @@ export const reply = Effect.fnUntraced(function* <E extends { readonly message: 
 
   const audio = options.speech.speak(spoken).pipe(
     onFirst(tell({ _tag: "FirstAudio", epoch })),
-    Stream.tap((piece) =>
-      Effect.sync(() => {
-        sounding = piece.sentence
-        cutOff = piece.brokeOff === "surely"
-      })
-    ),
+    Stream.mapArray((pieces) => {
+      const last = Arr.lastNonEmpty(pieces)
+      sounding = last.sentence
+      cutOff = last.brokeOff === "surely"
+      return pieces
+    }),
     whileOwed({ sinceMs: owedSinceMs, atMost: firstAudio, onQuiet: quiet }),
     speechToLine,
     Stream.concat(afterVoice),
