@@ -67,7 +67,7 @@ const LOST_WINDOWS = 62
 const CLEAR_DB = 10
 
 /** Before it is known whether there is an echo: what is softer than the agent by this, in dB, may be one, and how much of it. */
-const SUSPECT_DB = -6
+const SUSPECT_DB = -9
 export const SUSPECTED = 0.6
 
 /** No echo is louder than this, relative to what was played: whoever is, is a caller. */

@@ -148,9 +148,22 @@ describe("the beginning of a call", () => {
 
   it("hears a caller who is as loud as the agent at once", () => {
     const judged = listen(agent, mix(concat(silence(300), loadSpeech("stop"), silence(5000)), hiss(agent)))
-    const first = judged.filter(({ atMs, loudDb }) => atMs < 800 && loudDb > -20)
+    const first = judged.filter(({ atMs, loudDb }) => atMs < 800 && loudDb > -25)
     assert.isAbove(first.length, 2)
     assert.isTrue(first.every(({ explained }) => explained === 0))
+  })
+
+  it("hears a caller who is a little softer than the agent while that speaks its first words", () => {
+    const fromMs = 500
+    const voice = concat(silence(fromMs), gained(loadSpeech("stop"), -8), silence(5000))
+    const judged = listen(agent, mix(voice, hiss(agent)))
+    // The loud part of both syllables is enough to begin a turn.
+    const spoken = judged.filter(({ atMs, loudDb }) => atMs >= fromMs && atMs < fromMs + 1000 && loudDb > -30)
+    assert.isAtLeast(spoken.length, 8)
+    assert.isAtLeast(
+      share(spoken, ({ explained }) => explained === 0),
+      0.6
+    )
   })
 })
 
