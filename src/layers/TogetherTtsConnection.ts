@@ -149,7 +149,10 @@ export const connect = Effect.fnUntraced(function* (
     )
     yield* Effect.forkScoped(greeting)
     return yield* Effect.raceFirst(
-      Effect.forever(Effect.map(Effect.mapError(pull, failureOf), (frames) => frames.forEach(receive))),
+      Effect.forever(
+        Effect.map(pull, (frames) => frames.forEach(receive)),
+        { disableYield: true }
+      ).pipe(Effect.mapError(failureOf)),
       Deferred.await(opened.retired)
     )
   }).pipe(
