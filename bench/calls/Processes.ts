@@ -27,10 +27,13 @@ interface Message {
 }
 
 const next = async (child: ChildProcess): Promise<Message> => {
+  const heard = new AbortController()
   const [message] = (await Promise.race([
-    once(child, "message"),
-    once(child, "exit").then(() => [{ error: `${child.spawnargs.join(" ")} has ended` }])
+    once(child, "message", heard),
+    once(child, "exit", heard).then(() => [{ error: `${child.spawnargs.join(" ")} has ended` }])
   ])) as [Message]
+  // Whichever did not come is waited for no longer.
+  heard.abort()
   if (message.error !== undefined) throw new Error(message.error)
   return message
 }
