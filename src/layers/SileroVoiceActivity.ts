@@ -12,8 +12,8 @@ import { loadSileroModel, shippedModel, type SileroModel } from "./SileroModel.t
 /** How long a run may take before its calls are told that it failed; a healthy one takes a few milliseconds. */
 export const RUN_DEADLINE = Duration.seconds(1)
 
-/** Rows that are worth a run: as many as there is room for, since a run costs most by being one (`npm run bench:vad`). */
-const GOOD_ROWS = MAX_ROWS
+/** Rows that are worth a run: with more, each costs little less, though a run costs most by being one (`npm run bench:vad`). */
+const GOOD_ROWS = 32
 
 /** Longest wait for others before a run, in milliseconds: less than a third of a window. */
 const LONGEST_WAIT_MS = 10

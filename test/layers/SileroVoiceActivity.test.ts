@@ -188,7 +188,7 @@ describe("batches", () => {
     assert.strictEqual(calls(1), 0)
     assert.strictEqual(calls(6), 0)
     assert.strictEqual(calls(20), 10)
-    assert.approximately(calls(400), 5.12, 1e-9)
+    assert.approximately(calls(400), 2.56, 1e-9)
     for (let count = 1; count < 2000; count++) assert.isAtMost(calls(count), 10)
   })
 
