@@ -25,10 +25,10 @@ export interface PlayoutSettings {
   readonly backlogMs: number
 }
 
-/** A lead that outlasts the event loop's and the network's jitter; what the carrier has is gone in a third of a second. */
+/** A lead that outlasts the event loop's and the network's jitter; what the carrier has is gone in a quarter of a second. */
 export const defaultPlayoutSettings: PlayoutSettings = {
   leadMs: 160,
-  messageMs: 160,
+  messageMs: 100,
   markGraceMs: 1000,
   endingMs: 1000,
   backlogMs: 10_000
