@@ -26,6 +26,7 @@ export class DirectWebSocket extends NodeWS.WebSocket {
     this.#take = take
   }
 
+  /** Called by `ws` with the connection, when that is upgraded. */
   setSocket(...args: Parameters<Connecting["setSocket"]>): void {
     Object.assign(args[0], { [onConnection]: this })
     const base: unknown = NodeWS.WebSocket.prototype

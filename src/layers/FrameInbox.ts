@@ -53,6 +53,8 @@ export const makeFrameInbox = ({ hold, letGo }: Intake): FrameInbox => {
   }
 
   const untilWoken = Effect.callback<void>((resume) => {
+    // A fiber may give way between finding nothing and beginning to wait.
+    if (waiting.length > 0 || due !== undefined || over !== undefined) return resume(Effect.void)
     wake = () => resume(Effect.void)
     return Effect.sync(() => void (wake = undefined))
   })

@@ -60,8 +60,8 @@ type Inbound = Pick<MediaLink, "inbound" | "listen">
 /** The texts as they are pulled from the socket. */
 const pulled = (pull: PullFrames): Inbound => {
   const texts: Pull.Pull<Arr.NonEmptyReadonlyArray<string>> = Effect.flatMap(pull, (frames) => {
-    const texts_ = frames.every(Predicate.isString) ? frames : frames.filter(Predicate.isString)
-    return Arr.isReadonlyArrayNonEmpty(texts_) ? Effect.succeed(texts_) : texts
+    const strings = frames.every(Predicate.isString) ? frames : frames.filter(Predicate.isString)
+    return Arr.isReadonlyArrayNonEmpty(strings) ? Effect.succeed(strings) : texts
   })
   return { inbound: Stream.fromPull(Effect.succeed(texts)) }
 }
