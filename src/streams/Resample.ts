@@ -70,47 +70,92 @@ const toSample = (value: number): number =>
 /** False for the zeros of the sinc, as far as floating point makes them zero. */
 const isSignificant = (coefficient: number): boolean => Math.abs(coefficient) > 1e-12
 
-/**
- * For a rate divided by a whole number: one phase, symmetric, in which each multiple of that number is zero. Adding the
- * two sides first and leaving out the zeros saves two thirds of the multiplications of 24 to 8 kHz. Four outputs at a
- * time, so that no addition waits for the one before and each coefficient is read once for all of them.
- */
-const foldedPhase = (row: Float64Array, decimation: number): Convert => {
+/** One phase that is the same from both ends: pairs of inputs that share a coefficient, and the one between them, if any. */
+interface FoldedRow {
+  /** The input at the time of the output, or the last one before it. */
+  readonly centre: number
+  readonly middle: number
+  readonly sides: Float64Array
+  /** How far before `centre` the left one of a pair is; the right one is as far behind `centre + shift`. */
+  readonly offsets: Int32Array
+  readonly shift: number
+}
+
+const fold = (row: Float64Array, phase: number): FoldedRow => {
   const centre = row.length / 2 - 1
-  const middle = row[centre]!
-  const offsets = Int32Array.from({ length: centre }, (_, i) => i + 1).filter((i) => isSignificant(row[centre - i]!))
-  const sides = Float64Array.from(offsets, (offset) => row[centre - offset]!)
-  return (line, start, _phase, output, written, count) => {
-    const length = sides.length
-    const second = decimation
-    const third = 2 * decimation
-    const fourth = 3 * decimation
-    let at = start + centre
-    let to = written
-    const end = written + count
-    for (; to + 4 <= end; to += 4, at += 4 * decimation) {
-      let a = middle * line[at]!
-      let b = middle * line[at + second]!
-      let c = middle * line[at + third]!
-      let d = middle * line[at + fourth]!
-      for (let i = 0; i < length; i++) {
-        const side = sides[i]!
-        const left = at - offsets[i]!
-        const right = at + offsets[i]!
-        a += side * (line[left]! + line[right]!)
-        b += side * (line[left + second]! + line[right + second]!)
-        c += side * (line[left + third]! + line[right + third]!)
-        d += side * (line[left + fourth]! + line[right + fourth]!)
-      }
-      output[to] = toSample(a)
-      output[to + 1] = toSample(b)
-      output[to + 2] = toSample(c)
-      output[to + 3] = toSample(d)
+  const first = 1 - phase
+  const offsets = Int32Array.from({ length: centre + phase }, (_, i) => first + i).filter((offset) =>
+    isSignificant(row[centre - offset]!)
+  )
+  return {
+    centre,
+    middle: phase === 0 ? row[centre]! : 0,
+    sides: Float64Array.from(offsets, (offset) => row[centre - offset]!),
+    offsets,
+    shift: phase
+  }
+}
+
+/** Every `outputStep`th output from `written` to before `end`, the input of each `inputStep` samples after that of the one before. */
+const convertRow = (
+  { centre, middle, offsets, shift, sides }: FoldedRow,
+  line: Float64Array,
+  start: number,
+  inputStep: number,
+  output: Int16Array,
+  written: number,
+  outputStep: number,
+  end: number
+): void => {
+  const length = sides.length
+  const second = inputStep
+  const third = 2 * inputStep
+  const fourth = 3 * inputStep
+  let at = start + centre
+  let to = written
+  for (; to + 3 * outputStep < end; to += 4 * outputStep, at += 4 * inputStep) {
+    const mirror = at + shift
+    let a = middle * line[at]!
+    let b = middle * line[at + second]!
+    let c = middle * line[at + third]!
+    let d = middle * line[at + fourth]!
+    for (let i = 0; i < length; i++) {
+      const side = sides[i]!
+      const left = at - offsets[i]!
+      const right = mirror + offsets[i]!
+      a += side * (line[left]! + line[right]!)
+      b += side * (line[left + second]! + line[right + second]!)
+      c += side * (line[left + third]! + line[right + third]!)
+      d += side * (line[left + fourth]! + line[right + fourth]!)
     }
-    for (; to < end; to++, at += decimation) {
-      let sum = middle * line[at]!
-      for (let i = 0; i < length; i++) sum += sides[i]! * (line[at - offsets[i]!]! + line[at + offsets[i]!]!)
-      output[to] = toSample(sum)
+    output[to] = toSample(a)
+    output[to + outputStep] = toSample(b)
+    output[to + 2 * outputStep] = toSample(c)
+    output[to + 3 * outputStep] = toSample(d)
+  }
+  for (; to < end; to += outputStep, at += inputStep) {
+    let sum = middle * line[at]!
+    for (let i = 0; i < length; i++) sum += sides[i]! * (line[at - offsets[i]!]! + line[at + shift + offsets[i]!]!)
+    output[to] = toSample(sum)
+  }
+}
+
+/**
+ * For a rate divided by a whole number, or doubled first: one or two phases, each of them symmetric. Adding the two
+ * sides first and leaving out the zeros saves two thirds of the multiplications of 24 to 8 kHz, and half of those of 8 to
+ * 16. Four outputs of a phase at a time, so that no addition waits for the one before and each coefficient is read once
+ * for all of them.
+ */
+const symmetricPhases = (coefficients: Float64Array, phases: number, decimation: number, taps: number): Convert => {
+  const rows = Array.from({ length: phases }, (_, phase) =>
+    fold(coefficients.subarray(phase * taps, (phase + 1) * taps), phase)
+  )
+  return (line, start, firstPhase, output, written, count) => {
+    const end = written + count
+    for (let n = 0; n < phases; n++) {
+      const position = firstPhase + n * decimation
+      const from = start + Math.floor(position / phases)
+      convertRow(rows[position % phases]!, line, from, decimation, output, written + n, phases, end)
     }
   }
 }
@@ -178,7 +223,7 @@ const designFilter = (fromRate: number, toRate: number): PolyphaseFilter => {
     phases,
     decimation,
     taps,
-    convert: phases === 1 ? foldedPhase(coefficients, decimation) : manyPhases(coefficients, phases, decimation, taps)
+    convert: (phases <= 2 ? symmetricPhases : manyPhases)(coefficients, phases, decimation, taps)
   }
 }
 

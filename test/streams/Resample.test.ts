@@ -9,7 +9,13 @@ const downPairs = [
   [44_100, 8000],
   [48_000, 8000]
 ] as const
-const pairs = [...downPairs, [8000, 16_000] as const, [8000, 8000] as const]
+const pairs = [
+  ...downPairs,
+  [8000, 16_000] as const,
+  [16_000, 24_000] as const,
+  [24_000, 16_000] as const,
+  [8000, 8000] as const
+]
 
 /** Loud enough for the 16-bit rounding of both sides to lie 90 dB below. */
 const AMPLITUDE = 30_000
