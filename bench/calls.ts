@@ -4,7 +4,7 @@
  *
  * `node bench/calls.ts [--servers ours,tutorial] [--calls 50] [--seconds 20] [--warmup 15] [--minutes 30]
  * [--deflate] [--profile FILE] [--heap FILE]`. With `--minutes` it watches the server's memory for so long. The servers
- * `sockets`, `decoding`, `inference`, `sending` and `exchanging` are the floor, see `calls/FloorServer.ts`; files of
+ * `bytes`, `sockets`, `decoding`, `inference`, `sending` and `exchanging` are the floor, see `calls/FloorServer.ts`; files of
  * profiles are read by `calls/profile.ts`.
  */
 import { parseArgs } from "node:util"

@@ -1,12 +1,14 @@
 /**
- * The least a call can cost on this runtime: a server that only takes the frames in (`sockets`), also decodes them
- * (`decoding`), also scores them together with everybody's (`inference`), also sends audio half of the time (`sending`),
- * also exchanges with the provider what any server does, and sends on the voice that comes from there (`exchanging`, see
- * `FloorProvider.ts`): what is above that is the conversation's. It holds no conversation. A process of its own; says its
- * port to its parent.
+ * The least a call can cost on this runtime: a server that reads what comes and does not look at it (`bytes`), takes the
+ * frames in (`sockets`), also decodes them (`decoding`), also scores them together with everybody's (`inference`), also
+ * sends audio half of the time (`sending`), also exchanges with the provider what any server does, and sends on the voice
+ * that comes from there (`exchanging`, see `FloorProvider.ts`): what is above that is the conversation's. It holds no
+ * conversation. A process of its own; says its port to its parent.
  */
+import { createHash } from "node:crypto"
 import { readFile } from "node:fs/promises"
 import { createServer } from "node:http"
+import { type Duplex } from "node:stream"
 import * as ort from "onnxruntime-node"
 import { type WebSocket, WebSocketServer } from "ws"
 import { denseModel } from "../../src/layers/SileroDense.ts"
@@ -17,7 +19,7 @@ import { decodeUsualMedia } from "../../src/streams/DecodeFrames.ts"
 import { decodeMulawBase64 } from "../../src/streams/Mulaw.ts"
 import { exchange } from "./FloorProvider.ts"
 
-const LEVELS = ["sockets", "decoding", "inference", "sending", "exchanging"]
+const LEVELS = ["bytes", "sockets", "decoding", "inference", "sending", "exchanging"]
 const level = LEVELS.indexOf(process.argv[2] ?? "exchanging")
 
 const bytes = denseModel(await readFile(shippedModel.path)) ?? new Uint8Array()
@@ -45,7 +47,7 @@ const score = async (): Promise<void> => {
   }
   setTimeout(score, 5)
 }
-if (level >= 2) void score()
+if (level >= 3) void score()
 
 const frameOf = (payload: string): string =>
   `{"event":"media","streamSid":"MZ${"0".repeat(32)}","media":{"payload":"${payload}"}}`
@@ -54,8 +56,8 @@ const frame = frameOf(Buffer.alloc(480, 0x55).toString("base64"))
 
 const call = (socket: WebSocket): void => {
   socket.on("error", () => {})
-  if (level < 1) return void socket.on("message", () => {})
-  const provider = level < 4 ? undefined : exchange((payload) => socket.send(frameOf(payload)))
+  if (level < 2) return void socket.on("message", () => {})
+  const provider = level < 5 ? undefined : exchange((payload) => socket.send(frameOf(payload)))
   socket.on("close", () => provider?.end())
   const row = emptyRow()
   let filled = 0
@@ -68,10 +70,10 @@ const call = (socket: WebSocket): void => {
       row.input[32 + filled++] = sample / 32_768
       if (filled < WINDOW_SAMPLES) continue
       filled = 0
-      if (level >= 2) waiting.push(row)
+      if (level >= 3) waiting.push(row)
     }
   })
-  if (level !== 3) return
+  if (level !== 4) return
   let sent = 0
   const sending = setInterval(() => {
     // 60 ms of audio at a time, for half of the time.
@@ -84,7 +86,18 @@ const server = createServer((request, response) => {
   request.resume()
   response.end(`<Response><Connect><Stream url="ws://${request.headers.host}/media-stream"/></Connect></Response>`)
 })
-new WebSocketServer({ server, path: "/media-stream" }).on("connection", call)
+
+/** Agrees to a WebSocket, and throws away what comes on it. */
+const readOnly = (key: string, socket: Duplex): void => {
+  const accept = createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64")
+  socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`
+  )
+  socket.on("error", () => {}).on("data", () => {})
+}
+
+if (level === 0) server.on("upgrade", (request, socket) => readOnly(request.headers["sec-websocket-key"] ?? "", socket))
+else new WebSocketServer({ server, path: "/media-stream" }).on("connection", call)
 server.listen(0, "127.0.0.1", () => {
   const address = server.address()
   process.send?.({ port: typeof address === "object" ? address?.port : undefined, heard })

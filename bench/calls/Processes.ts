@@ -8,7 +8,7 @@ import { type CallersReading, type CallersRequest } from "./Callers.ts"
 import { type ProbeReading, type ProbeRequest } from "./Probe.ts"
 
 /** The servers that are compared. */
-export type ServerName = "ours" | "tutorial" | "sockets" | "decoding" | "inference" | "sending" | "exchanging"
+export type ServerName = "ours" | "tutorial" | "bytes" | "sockets" | "decoding" | "inference" | "sending" | "exchanging"
 
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 

@@ -48,6 +48,9 @@ const FIRST_CALLS = 25
 const DURATION_MS = 60_000
 const TRIAL_MS = 40_000
 
+/** How long the single call is held that others are compared with: of a few turns, the slowest may well be a quick one. */
+const SINGLE_MS = 120_000
+
 /** Calls that one process is given, and how fast they are placed: a second. */
 const CALLS_PER_PROCESS = 250
 const CALLS_PER_SECOND = 20
@@ -119,12 +122,12 @@ const warmUp = ({ place, progress }: Prepared) =>
 /** What an answer takes in a single call. */
 const measureSingle = ({ place, progress }: Prepared, aboveSingleMs: number) =>
   Effect.gen(function* () {
-    yield* progress.say("Measuring a single call")
-    const { tally } = yield* place({ calls: 1, rampMs: 0, holdMs: TRIAL_MS })
+    yield* progress.say(`Measuring a single call, for ${SINGLE_MS / 60_000} minutes`)
+    const { tally } = yield* place({ calls: 1, rampMs: 0, holdMs: SINGLE_MS })
     const singleMs = quantile(tally.voiceToVoice, 0.99)
     if (singleMs === undefined)
       return yield* fail("No turn of a single call was answered: there is no limit to be found")
-    return { singleMs, aboveSingleMs } satisfies LoadLimit
+    return { singleMs, singleTurns: tally.voiceToVoice.count, aboveSingleMs } satisfies LoadLimit
   })
 
 const runOnce = (request: LoadRequest, output: ProgressOutput) =>

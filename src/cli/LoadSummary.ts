@@ -57,8 +57,9 @@ export interface LoadSummary {
 export interface LoadLimit {
   /** How much longer than in a single call an answer may take at the 99th percentile. */
   readonly aboveSingleMs: number
-  /** What it takes in a single call: its 99th percentile. */
+  /** What it takes in a single call: its 99th percentile, and the turns that tell it. */
   readonly singleMs: number
+  readonly singleTurns: number
 }
 
 /** Audio that comes this much too late at the 99th percentile is too late, in milliseconds: a frame. */

@@ -94,7 +94,7 @@ const trialRow = ({ problems, summary }: CapacityTrial): ReadonlyArray<string> =
 export const renderCapacity = (name: string, { capacity, limit, notes, trials }: CapacitySummary): string => {
   const lines = [
     `${capacity === 1 ? "1 call" : `${capacity} calls`} at a time are held by ${name}`,
-    `A single call's voice to voice is ${Math.round(limit.singleMs)} ms, p99; the limit is ${limit.aboveSingleMs} ms above that.`,
+    `A single call's voice to voice is ${Math.round(limit.singleMs)} ms, p99 of ${limit.singleTurns} turns; the limit is ${limit.aboveSingleMs} ms above that.`,
     "",
     ...section(
       "Tried",

@@ -30,7 +30,7 @@ const cost = { cpuMsPerCallSecond: 2.345, cores: 0.4, bytesPerCall: 0.35 * 1024 
 const summary = (tally: LoadTally, limit?: LoadLimit, warnings: ReadonlyArray<string> = []) =>
   summaryOf({ shape, tally, cost }, { limit, processes: 1, warnings })
 
-const limit: LoadLimit = { singleMs: 750, aboveSingleMs: 50 }
+const limit: LoadLimit = { singleMs: 750, singleTurns: 18, aboveSingleMs: 50 }
 
 describe("the summary of a load", () => {
   it("has nothing to complain about where all is well", () => {
@@ -174,7 +174,7 @@ Callers
     assert.strictEqual(
       renderCapacity("a server", found),
       `20 calls at a time are held by a server
-A single call's voice to voice is 750 ms, p99; the limit is 50 ms above that.
+A single call's voice to voice is 750 ms, p99 of 18 turns; the limit is 50 ms above that.
 
 Tried
   calls       p50       p99    audio late    cpu/s of call    cores    callers late
