@@ -1,7 +1,7 @@
 /** One call from its `start` frame on: the carrier's frames in, the agent's audio out. The only place where stages and services meet. */
 import { Cause, Clock, Deferred, Duration, Effect, FiberMap, FiberSet, Option, Queue, type Scope, Stream } from "effect"
 import * as LanguageModel from "effect/ai/LanguageModel"
-import { type VoiceWindow, WINDOW_MS } from "../schema/Audio.ts"
+import { type VoiceWindow } from "../schema/Audio.ts"
 import { type CallEventBody, type CallInfo, type CallStage, type EndReason } from "../schema/CallEvent.ts"
 import { SpeechToTextError } from "../schema/Errors.ts"
 import { defaultPhrases as phrases } from "../schema/Phrases.ts"
@@ -22,6 +22,7 @@ import { makeHearing } from "./Hearing.ts"
 import { defaultPlayoutSettings, makePlayout, type PlayoutWire } from "./Playout.ts"
 import { fixedReply, reply } from "./Reply.ts"
 import * as SpeechGate from "./SpeechGate.ts"
+import { keepTime } from "./StuckLine.ts"
 import * as TurnTaking from "./TurnTaking.ts"
 
 /** Services a call stands on. */
@@ -62,12 +63,6 @@ type Heard =
 /** Whether a reply stopped for this reason, and what it answers, were part of the conversation. */
 const wasSaid = (reason: StopReason): boolean =>
   reason === "barge-in" || reason === "key pressed" || reason === "time up"
-
-/** Without audio for this long, the line counts as silent. */
-const LINE_STUCK_MS = 400
-
-/** Windows of silence that are made up at a time while it does. */
-const STUCK_WINDOWS = 4
 
 /** Opens everything a call needs, in its scope. */
 export const openSession = Effect.fnUntraced(function* (
@@ -146,26 +141,12 @@ export const openSession = Effect.fnUntraced(function* (
     onDue: putFirst,
     failed: (error) => failed("voice activity", error)
   })
-
-  const stuckInMs = (): number => hearing.lastAudioMs() + LINE_STUCK_MS - nowMs()
-  const isLineStuck = (): boolean => stuckInMs() <= 0
-
-  /** Lets audio time go on when the line delivers nothing, so that a turn can end and a silence be filled. */
-  const keepTime = Effect.gen(function* () {
-    for (;;) {
-      // While there is audio, it is looked at again when the line could count as silent at the earliest.
-      yield* Effect.sleep(isLineStuck() ? STUCK_WINDOWS * WINDOW_MS : stuckInMs())
-      if (!isLineStuck()) continue
-      // If it was the process that was held up, there is audio that waits to be read: timers come first in a turn of the loop.
-      yield* Effect.yieldNow
-      yield* Effect.yieldNow
-      if (!isLineStuck()) continue
-      if (turns.turn === undefined && turns.reply?.phase !== "thinking") continue
-      for (let window = 0; window < STUCK_WINDOWS; window++) {
-        const atMs = turns.nowMs + window * WINDOW_MS
-        put({ input: { _tag: "NoAudio", atMs }, window: undefined })
-      }
-    }
+  const keepingTime = keepTime({
+    nowMs,
+    lastAudioMs: hearing.lastAudioMs,
+    audioMs: () => turns.nowMs,
+    isWaitedFor: () => turns.turn !== undefined || turns.reply?.phase === "thinking",
+    onMissing: (atMs) => put({ input: { _tag: "NoAudio", atMs }, window: undefined })
   })
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -411,7 +392,7 @@ export const openSession = Effect.fnUntraced(function* (
       idle = Queue.sizeUnsafe(inbox) === 0
     })
 
-  yield* Effect.forkScoped(keepTime)
+  yield* Effect.forkScoped(keepingTime)
   yield* recognition.interims.pipe(
     Stream.runForEach(({ segment, text }) =>
       Effect.andThen(tell({ _tag: "Interim", segment, text }), offer({ _tag: "Interim", segment, text }))
