@@ -1,9 +1,8 @@
 /** One call from its `start` frame on: the carrier's frames in, the agent's audio out. The only place where stages and services meet. */
-import { Cause, Clock, Deferred, Duration, Effect, FiberMap, FiberSet, Option, Queue, type Scope, Stream } from "effect"
+import { Cause, Clock, Deferred, Effect, FiberMap, FiberSet, Option, Queue, type Scope } from "effect"
 import * as LanguageModel from "effect/ai/LanguageModel"
 import { type VoiceWindow } from "../schema/Audio.ts"
 import { type CallEventBody, type CallInfo, type CallStage, type EndReason } from "../schema/CallEvent.ts"
-import { SpeechToTextError } from "../schema/Errors.ts"
 import { defaultPhrases as phrases } from "../schema/Phrases.ts"
 import { type ReplyCue, type StopReason, type TurnInput, type TurnOutput } from "../schema/Turn.ts"
 import { type Media } from "../schema/Twilio.ts"
@@ -20,8 +19,8 @@ import { type Message, promptFor, said } from "./Conversation.ts"
 import { makeEchoGate } from "./EchoGate.ts"
 import { makeHearing } from "./Hearing.ts"
 import { defaultPlayoutSettings, makePlayout, type PlayoutWire } from "./Playout.ts"
+import { makeRecognition } from "./Recognition.ts"
 import { fixedReply, reply } from "./Reply.ts"
-import * as SpeechGate from "./SpeechGate.ts"
 import { keepTime } from "./StuckLine.ts"
 import * as TurnTaking from "./TurnTaking.ts"
 
@@ -100,7 +99,7 @@ export const openSession = Effect.fnUntraced(function* (
       tell({ _tag: "Failed", stage, message: error.message })
     )
 
-  const recognition = yield* (yield* SpeechToText).open
+  const transcriber = yield* (yield* SpeechToText).open
   const speech = yield* (yield* TextToSpeech).open
   const scorer = yield* (yield* VoiceActivity).open.pipe(
     Effect.tapError((error) => failed("voice activity", error)),
@@ -129,6 +128,14 @@ export const openSession = Effect.fnUntraced(function* (
   // ---------------------------------------------------------------------------------------------------------------
 
   const putFirst = (first: Effect.Effect<void>) => put({ first, outputs: [] })
+  const recognition = yield* makeRecognition({
+    session: transcriber,
+    preRollMs: config.turns.preRollMs,
+    deadline: config.deadlines.transcript,
+    offer,
+    tell,
+    failed
+  })
   const hearing = yield* makeHearing({
     scorer: Option.getOrUndefined(scorer),
     echo,
@@ -155,7 +162,6 @@ export const openSession = Effect.fnUntraced(function* (
 
   const decide = TurnTaking.step(config.turns)
   let turns = TurnTaking.initial
-  let gate = SpeechGate.initial
   let history: ReadonlyArray<Message> = []
   /** The caller's words that the reply being made answers. */
   const answering = new Map<number, string>()
@@ -163,40 +169,6 @@ export const openSession = Effect.fnUntraced(function* (
   const fillers = new Map<number, Deferred.Deferred<void>>()
   /** The agent has said that it cannot go on. */
   let gaveUp = false
-
-  const append = ({ samples, segment }: SpeechGate.SegmentAudio) => recognition.append(segment, samples)
-
-  /** Has recognition hear the pieces: at once where it can, otherwise by the effect. */
-  const recognise = (pieces: ReadonlyArray<SpeechGate.SegmentAudio>): Effect.Effect<void> => {
-    const { appendUnsafe } = recognition
-    if (appendUnsafe === undefined)
-      return pieces.length === 0 ? Effect.void : Effect.forEach(pieces, append, { discard: true })
-    for (const { samples, segment } of pieces) appendUnsafe(segment, samples)
-    return Effect.void
-  }
-
-  const noTranscript = new SpeechToTextError({
-    reason: "Stalled",
-    message: `no words came within ${Duration.toSeconds(config.deadlines.transcript)} s`
-  })
-
-  const transcribe = (segment: number) =>
-    recognition.commit(segment).pipe(
-      Effect.timeoutOrElse({ duration: config.deadlines.transcript, orElse: () => Effect.fail(noTranscript) }),
-      Effect.asSome,
-      Effect.catch((error) => Effect.as(failed("speech to text", error), Option.none<string>())),
-      Effect.flatMap((words) =>
-        Effect.andThen(
-          tell({ _tag: "Transcript", segment, text: Option.getOrUndefined(words) }),
-          offer(
-            Option.match(words, {
-              onNone: (): TurnInput => ({ _tag: "Unrecognised", segment }),
-              onSome: (text): TurnInput => ({ _tag: "Final", segment, text })
-            })
-          )
-        )
-      )
-    )
 
   const judgePause = (turn: Extract<TurnOutput, { readonly _tag: "PauseLimitWanted" }>) => {
     const agentSaid = history.findLast((message) => message.role === "assistant")?.text ?? ""
@@ -296,14 +268,10 @@ export const openSession = Effect.fnUntraced(function* (
 
   const perform = (output: TurnOutput): Effect.Effect<void> => {
     switch (output._tag) {
-      case "SegmentOpened": {
-        const [next, pieces] = SpeechGate.open(gate, output.segment, output.fromMs, config.turns.preRollMs)
-        gate = next
-        return recognise(pieces)
-      }
+      case "SegmentOpened":
+        return recognition.open(output.segment, output.fromMs)
       case "SegmentEnded":
-        gate = SpeechGate.close(gate)
-        return Effect.asVoid(FiberSet.run(background, transcribe(output.segment)))
+        return recognition.end(output.segment)
       case "ReplyStarted":
         return startReply(output.epoch, output.cue)
       case "ReplyReleased":
@@ -353,13 +321,6 @@ export const openSession = Effect.fnUntraced(function* (
     return outputs
   }
 
-  /** The window's audio goes where it belongs: what recognition is to hear of it, and of what came before, comes out. */
-  const keep = (window: VoiceWindow): ReadonlyArray<SpeechGate.SegmentAudio> => {
-    const [next, pieces] = SpeechGate.hear(gate, window, config.turns.preRollMs)
-    gate = next
-    return pieces
-  }
-
   /**
    * Judges a scored window on the spot if nothing else is being decided, else when its turn comes. Nearly always nothing
    * comes of it, and then the consumer is not even woken.
@@ -367,7 +328,7 @@ export const openSession = Effect.fnUntraced(function* (
   const takeWindow = (window: VoiceWindow, probability: number): void => {
     const input: TurnInput = { _tag: "Voice", atMs: window.atMs, probability }
     if (!idle) return put({ input, window })
-    const recognised = recognise(keep(window))
+    const recognised = recognition.hear(window)
     const outputs = judge(input)
     if (recognised !== Effect.void || outputs.length > 0) put({ first: recognised, outputs })
   }
@@ -378,7 +339,7 @@ export const openSession = Effect.fnUntraced(function* (
       return yield* carryOut(heard.outputs)
     }
     const { input, window } = heard
-    if (window !== undefined) yield* recognise(keep(window))
+    if (window !== undefined) yield* recognition.hear(window)
     const current = input._tag === "Finished" && turns.reply?.epoch === input.epoch
     // One that was made on a guess and came to nothing answers nothing that was said.
     const guessed = turns.reply?.phase === "speculative"
@@ -393,12 +354,6 @@ export const openSession = Effect.fnUntraced(function* (
     })
 
   yield* Effect.forkScoped(keepingTime)
-  yield* recognition.interims.pipe(
-    Stream.runForEach(({ segment, text }) =>
-      Effect.andThen(tell({ _tag: "Interim", segment, text }), offer({ _tag: "Interim", segment, text }))
-    ),
-    Effect.forkScoped
-  )
   yield* tell({ _tag: "Started" })
   yield* offer({ _tag: "CallStarted" })
 
