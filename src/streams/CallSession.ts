@@ -1,10 +1,10 @@
 /** One call from its `start` frame on: the carrier's frames in, the agent's audio out. The only place where stages and services meet. */
-import { Cause, Clock, Deferred, Effect, FiberMap, FiberSet, Option, Queue, type Scope } from "effect"
+import { Clock, Deferred, Effect, FiberSet, Option, Queue, type Scope } from "effect"
 import * as LanguageModel from "effect/ai/LanguageModel"
 import { type VoiceWindow } from "../schema/Audio.ts"
 import { type CallEventBody, type CallInfo, type CallStage, type EndReason } from "../schema/CallEvent.ts"
-import { defaultPhrases as phrases } from "../schema/Phrases.ts"
-import { type ReplyCue, type StopReason, type TurnInput, type TurnOutput } from "../schema/Turn.ts"
+import { defaultPhrases } from "../schema/Phrases.ts"
+import { type TurnInput, type TurnOutput } from "../schema/Turn.ts"
 import { type Media } from "../schema/Twilio.ts"
 import { AppConfig } from "../services/AppConfig.ts"
 import { CallTools } from "../services/CallTools.ts"
@@ -14,13 +14,11 @@ import { KeptSpeech } from "../services/KeptSpeech.ts"
 import { SpeechToText } from "../services/SpeechToText.ts"
 import { TextToSpeech } from "../services/TextToSpeech.ts"
 import { VoiceActivity } from "../services/VoiceActivity.ts"
-import { answerWords } from "./Answer.ts"
-import { type Message, promptFor, said } from "./Conversation.ts"
 import { makeEchoGate } from "./EchoGate.ts"
 import { makeHearing } from "./Hearing.ts"
 import { defaultPlayoutSettings, makePlayout, type PlayoutWire } from "./Playout.ts"
 import { makeRecognition } from "./Recognition.ts"
-import { fixedReply, reply } from "./Reply.ts"
+import { makeReplies } from "./Replies.ts"
 import { keepTime } from "./StuckLine.ts"
 import * as TurnTaking from "./TurnTaking.ts"
 
@@ -58,10 +56,6 @@ export interface CallSession {
 type Heard =
   | { readonly first: Effect.Effect<void>; readonly outputs: ReadonlyArray<TurnOutput> }
   | { readonly input: TurnInput; readonly window: VoiceWindow | undefined }
-
-/** Whether a reply stopped for this reason, and what it answers, were part of the conversation. */
-const wasSaid = (reason: StopReason): boolean =>
-  reason === "barge-in" || reason === "key pressed" || reason === "time up"
 
 /** Opens everything a call needs, in its scope. */
 export const openSession = Effect.fnUntraced(function* (
@@ -120,7 +114,19 @@ export const openSession = Effect.fnUntraced(function* (
     },
     defaultPlayoutSettings
   )
-  const replies = yield* FiberMap.make<number>()
+  const replies = yield* makeReplies({
+    persona: config.persona,
+    phrases: defaultPhrases,
+    deadlines: config.deadlines,
+    model,
+    tools,
+    speech,
+    kept,
+    playout,
+    offer,
+    tell,
+    failed
+  })
   const background = yield* FiberSet.make()
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -162,109 +168,13 @@ export const openSession = Effect.fnUntraced(function* (
 
   const decide = TurnTaking.step(config.turns)
   let turns = TurnTaking.initial
-  let history: ReadonlyArray<Message> = []
-  /** The caller's words that the reply being made answers. */
-  const answering = new Map<number, string>()
-  /** Done when the reply's caller has waited long enough for a filler. */
-  const fillers = new Map<number, Deferred.Deferred<void>>()
   /** The agent has said that it cannot go on. */
   let gaveUp = false
 
-  const judgePause = (turn: Extract<TurnOutput, { readonly _tag: "PauseLimitWanted" }>) => {
-    const agentSaid = history.findLast((message) => message.role === "assistant")?.text ?? ""
-    return Effect.flatMap(endpointing.pauseFor({ ...turn, agentSaid }), (ms) =>
+  const judgePause = (turn: Extract<TurnOutput, { readonly _tag: "PauseLimitWanted" }>) =>
+    Effect.flatMap(endpointing.pauseFor({ ...turn, agentSaid: replies.lastSaid() }), (ms) =>
       offer({ _tag: "PauseLimit", turn: turn.turn, ms })
     )
-  }
-
-  /** What is said without asking the model. */
-  const fixedText = (cue: Exclude<ReplyCue, { readonly _tag: "Answer" }>): string => {
-    switch (cue._tag) {
-      case "Greeting":
-        return config.persona.greeting
-      case "AskAgain":
-        return phrases.askAgain
-      case "Apology":
-        return phrases.noAnswer
-      case "GiveUp":
-        return phrases.giveUp
-      case "StillThere":
-        return phrases.stillThere
-      case "NobodyThere":
-        return phrases.nobodyThere
-      case "TimeWarning":
-        return phrases.timeWarning
-      case "TimeUp":
-        return phrases.timeUp
-    }
-  }
-
-  const startReply = Effect.fnUntraced(function* (epoch: number, cue: ReplyCue) {
-    const options = {
-      epoch,
-      speech,
-      kept,
-      playout: yield* playout.begin(epoch),
-      phrases,
-      deadlines: config.deadlines,
-      tell,
-      failed,
-      news: {
-        onAudible: offer({ _tag: "Audible", epoch }),
-        onFiller: offer({ _tag: "Audible", epoch, filler: true }),
-        onEnding: offer({ _tag: "Ending", epoch })
-      }
-    }
-    gaveUp = cue._tag === "GiveUp"
-    const fillerWanted = Deferred.makeUnsafe<void>()
-    if (cue._tag === "Answer") {
-      answering.set(epoch, cue.text)
-      fillers.set(epoch, fillerWanted)
-    }
-    const speaking =
-      cue._tag === "Answer"
-        ? reply({
-            ...options,
-            fillerWanted: Deferred.await(fillerWanted),
-            words: answerWords({
-              model,
-              tools,
-              prompt: promptFor(config.persona.prompt, history, cue.text),
-              deadlines: config.deadlines,
-              onTool: (running) => offer({ _tag: "Tool", epoch, running })
-            })
-          })
-        : fixedReply(options, fixedText(cue))
-    yield* FiberMap.run(
-      replies,
-      epoch,
-      speaking.pipe(
-        Effect.catchCause((cause) =>
-          Effect.as(Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError("A reply failed", cause), {
-            said: false
-          })
-        ),
-        Effect.flatMap(({ said }) =>
-          offer(said ? { _tag: "Finished", epoch } : { _tag: "Finished", epoch, failed: true })
-        )
-      )
-    )
-  })
-
-  /** Writes down what was said once a reply is off the line. */
-  const endReply = Effect.fnUntraced(function* (epoch: number, record: boolean) {
-    const { answer, ...heard } = yield* playout.stop(epoch)
-    const question = answering.get(epoch)
-    answering.delete(epoch)
-    fillers.delete(epoch)
-    if (record) {
-      history = said(history, ...(question === undefined ? [] : [{ role: "user" as const, text: question }]), {
-        role: "assistant",
-        text: answer
-      })
-    }
-    if (record || heard.playedMs > 0) yield* tell({ _tag: "Heard", epoch, ...heard })
-  })
 
   const perform = (output: TurnOutput): Effect.Effect<void> => {
     switch (output._tag) {
@@ -273,22 +183,16 @@ export const openSession = Effect.fnUntraced(function* (
       case "SegmentEnded":
         return recognition.end(output.segment)
       case "ReplyStarted":
-        return startReply(output.epoch, output.cue)
+        gaveUp = output.cue._tag === "GiveUp"
+        return replies.start(output.epoch, output.cue)
       case "ReplyReleased":
         return playout.release(output.epoch)
       case "ReplyStopped":
-        // The line is cleared before anything else; what made the reply is let go of meanwhile.
-        return Effect.andThen(
-          endReply(output.epoch, wasSaid(output.reason)),
-          FiberSet.run(background, FiberMap.remove(replies, output.epoch))
-        )
+        return replies.stop(output.epoch, output.reason)
       case "ReplyHeld":
         return playout.hold(output.epoch)
       case "FillerWanted":
-        return Effect.sync(() => {
-          const wanted = fillers.get(output.epoch)
-          if (wanted !== undefined) Deferred.doneUnsafe(wanted, Effect.void)
-        })
+        return replies.fill(output.epoch)
       case "PauseLimitWanted":
         return Effect.asVoid(FiberSet.run(background, judgePause(output)))
       case "HangUp":
@@ -344,7 +248,7 @@ export const openSession = Effect.fnUntraced(function* (
     // One that was made on a guess and came to nothing answers nothing that was said.
     const guessed = turns.reply?.phase === "speculative"
     const outputs = judge(input)
-    if (current) yield* endReply(input.epoch, !guessed)
+    if (current) yield* replies.over(input.epoch, !guessed)
     yield* carryOut(outputs)
   })
 
