@@ -1,10 +1,9 @@
 /** One call from its `start` frame on: the carrier's frames in, the agent's audio out. The only place where stages and services meet. */
-import { Clock, Deferred, Effect, FiberSet, Option, Queue, type Scope } from "effect"
+import { Clock, Deferred, Effect, FiberSet, Option, type Scope } from "effect"
 import * as LanguageModel from "effect/ai/LanguageModel"
-import { type VoiceWindow } from "../schema/Audio.ts"
 import { type CallEventBody, type CallInfo, type CallStage, type EndReason } from "../schema/CallEvent.ts"
 import { defaultPhrases } from "../schema/Phrases.ts"
-import { type TurnInput, type TurnOutput } from "../schema/Turn.ts"
+import { type TurnOutput } from "../schema/Turn.ts"
 import { type Media } from "../schema/Twilio.ts"
 import { AppConfig } from "../services/AppConfig.ts"
 import { CallTools } from "../services/CallTools.ts"
@@ -14,13 +13,13 @@ import { KeptSpeech } from "../services/KeptSpeech.ts"
 import { SpeechToText } from "../services/SpeechToText.ts"
 import { TextToSpeech } from "../services/TextToSpeech.ts"
 import { VoiceActivity } from "../services/VoiceActivity.ts"
+import { type CallInbox, makeCallInbox } from "./CallInbox.ts"
 import { makeEchoGate } from "./EchoGate.ts"
 import { makeHearing } from "./Hearing.ts"
 import { defaultPlayoutSettings, makePlayout, type PlayoutWire } from "./Playout.ts"
 import { makeRecognition } from "./Recognition.ts"
 import { makeReplies } from "./Replies.ts"
 import { keepTime } from "./StuckLine.ts"
-import * as TurnTaking from "./TurnTaking.ts"
 
 /** Services a call stands on. */
 export type CallServices =
@@ -49,14 +48,6 @@ export interface CallSession {
   readonly tell: (event: CallEventBody) => Effect.Effect<void>
 }
 
-/**
- * What the consumer takes in: something to be done before what comes after it, and what was decided; or something that
- * bears on turns, with the audio it was heard in.
- */
-type Heard =
-  | { readonly first: Effect.Effect<void>; readonly outputs: ReadonlyArray<TurnOutput> }
-  | { readonly input: TurnInput; readonly window: VoiceWindow | undefined }
-
 /** Opens everything a call needs, in its scope. */
 export const openSession = Effect.fnUntraced(function* (
   info: CallInfo,
@@ -72,14 +63,17 @@ export const openSession = Effect.fnUntraced(function* (
   const nowMs = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
   const beganMs = nowMs()
 
-  const inbox = yield* Queue.unbounded<Heard>()
-  /** The consumer waits, and nothing waits for it: what comes next may be judged where it comes in. */
-  let idle = false
-  const put = (heard: Heard): void => {
-    idle = false
-    Queue.offerUnsafe(inbox, heard)
-  }
-  const offer = (input: TurnInput) => Effect.sync(() => put({ input, window: undefined }))
+  const inbox: CallInbox = yield* makeCallInbox({
+    turns: config.turns,
+    hear: (window) => recognition.hear(window),
+    onOver: (epoch, guessed) => replies.over(epoch, !guessed),
+    perform: (output) =>
+      Effect.andThen(
+        tell({ _tag: "Decided", output }),
+        Effect.suspend(() => perform(output))
+      )
+  })
+  const { offer } = inbox
 
   const sink = yield* (yield* CallObserver).open(info, {
     typed: (text) => offer({ _tag: "Typed", text }),
@@ -99,6 +93,11 @@ export const openSession = Effect.fnUntraced(function* (
     Effect.tapError((error) => failed("voice activity", error)),
     Effect.option
   )
+
+  // ---------------------------------------------------------------------------------------------------------------
+  // speaking
+  // ---------------------------------------------------------------------------------------------------------------
+
   const echo = makeEchoGate()
   const playout = yield* makePlayout(
     {
@@ -127,13 +126,11 @@ export const openSession = Effect.fnUntraced(function* (
     tell,
     failed
   })
-  const background = yield* FiberSet.make()
 
   // ---------------------------------------------------------------------------------------------------------------
   // hearing
   // ---------------------------------------------------------------------------------------------------------------
 
-  const putFirst = (first: Effect.Effect<void>) => put({ first, outputs: [] })
   const recognition = yield* makeRecognition({
     session: transcriber,
     preRollMs: config.turns.preRollMs,
@@ -148,33 +145,32 @@ export const openSession = Effect.fnUntraced(function* (
     nowMs,
     onWindow: (window, probability) => {
       const told = tellNow({ _tag: "Voice", audioMs: window.atMs, probability })
-      if (told !== Effect.void) putFirst(told)
-      takeWindow(window, probability)
+      if (told !== Effect.void) inbox.putFirst(told)
+      inbox.putWindow(window, probability)
     },
-    onDue: putFirst,
+    onDue: inbox.putFirst,
     failed: (error) => failed("voice activity", error)
   })
   const keepingTime = keepTime({
     nowMs,
     lastAudioMs: hearing.lastAudioMs,
-    audioMs: () => turns.nowMs,
-    isWaitedFor: () => turns.turn !== undefined || turns.reply?.phase === "thinking",
-    onMissing: (atMs) => put({ input: { _tag: "NoAudio", atMs }, window: undefined })
+    audioMs: () => inbox.state().nowMs,
+    isWaitedFor: () => inbox.state().turn !== undefined || inbox.state().reply?.phase === "thinking",
+    onMissing: (atMs) => inbox.put({ _tag: "NoAudio", atMs })
   })
 
   // ---------------------------------------------------------------------------------------------------------------
-  // deciding
+  // doing what was decided
   // ---------------------------------------------------------------------------------------------------------------
 
-  const decide = TurnTaking.step(config.turns)
-  let turns = TurnTaking.initial
-  /** The agent has said that it cannot go on. */
-  let gaveUp = false
-
+  const judging = yield* FiberSet.make()
   const judgePause = (turn: Extract<TurnOutput, { readonly _tag: "PauseLimitWanted" }>) =>
     Effect.flatMap(endpointing.pauseFor({ ...turn, agentSaid: replies.lastSaid() }), (ms) =>
       offer({ _tag: "PauseLimit", turn: turn.turn, ms })
     )
+
+  /** The agent has said that it cannot go on. */
+  let gaveUp = false
 
   const perform = (output: TurnOutput): Effect.Effect<void> => {
     switch (output._tag) {
@@ -187,14 +183,14 @@ export const openSession = Effect.fnUntraced(function* (
         return replies.start(output.epoch, output.cue)
       case "ReplyReleased":
         return playout.release(output.epoch)
-      case "ReplyStopped":
-        return replies.stop(output.epoch, output.reason)
       case "ReplyHeld":
         return playout.hold(output.epoch)
+      case "ReplyStopped":
+        return replies.stop(output.epoch, output.reason)
       case "FillerWanted":
         return replies.fill(output.epoch)
       case "PauseLimitWanted":
-        return Effect.asVoid(FiberSet.run(background, judgePause(output)))
+        return Effect.asVoid(FiberSet.run(judging, judgePause(output)))
       case "HangUp":
         return Effect.asVoid(Deferred.succeed(ended, gaveUp ? "agent gave up" : "agent hung up"))
       case "TurnStarted":
@@ -204,59 +200,6 @@ export const openSession = Effect.fnUntraced(function* (
     }
   }
 
-  /** Does what was decided, one thing after the other. */
-  const carryOut = (outputs: ReadonlyArray<TurnOutput>): Effect.Effect<void> =>
-    outputs.length === 0
-      ? Effect.void
-      : Effect.forEach(
-          outputs,
-          (output) =>
-            Effect.andThen(
-              tell({ _tag: "Decided", output }),
-              Effect.suspend(() => perform(output))
-            ),
-          { discard: true }
-        )
-
-  /** Decides; what is to be done about it comes out. */
-  const judge = (input: TurnInput): ReadonlyArray<TurnOutput> => {
-    const [next, outputs] = decide(turns, input)
-    turns = next
-    return outputs
-  }
-
-  /**
-   * Judges a scored window on the spot if nothing else is being decided, else when its turn comes. Nearly always nothing
-   * comes of it, and then the consumer is not even woken.
-   */
-  const takeWindow = (window: VoiceWindow, probability: number): void => {
-    const input: TurnInput = { _tag: "Voice", atMs: window.atMs, probability }
-    if (!idle) return put({ input, window })
-    const recognised = recognition.hear(window)
-    const outputs = judge(input)
-    if (recognised !== Effect.void || outputs.length > 0) put({ first: recognised, outputs })
-  }
-
-  const take = Effect.fnUntraced(function* (heard: Heard) {
-    if ("first" in heard) {
-      yield* heard.first
-      return yield* carryOut(heard.outputs)
-    }
-    const { input, window } = heard
-    if (window !== undefined) yield* recognition.hear(window)
-    const current = input._tag === "Finished" && turns.reply?.epoch === input.epoch
-    // One that was made on a guess and came to nothing answers nothing that was said.
-    const guessed = turns.reply?.phase === "speculative"
-    const outputs = judge(input)
-    if (current) yield* replies.over(input.epoch, !guessed)
-    yield* carryOut(outputs)
-  })
-
-  const takeAll = (all: ReadonlyArray<Heard>) =>
-    Effect.map(Effect.forEach(all, take, { discard: true }), () => {
-      idle = Queue.sizeUnsafe(inbox) === 0
-    })
-
   yield* Effect.forkScoped(keepingTime)
   yield* tell({ _tag: "Started" })
   yield* offer({ _tag: "CallStarted" })
@@ -265,11 +208,7 @@ export const openSession = Effect.fnUntraced(function* (
     media: hearing.media,
     key: (digit) => Effect.andThen(tell({ _tag: "Key", digit }), offer({ _tag: "Key", digit })),
     mark: playout.marked,
-    run: Queue.takeAll(inbox).pipe(
-      Effect.flatMap(takeAll),
-      Effect.forever({ disableYield: true }),
-      Effect.raceFirst(Deferred.await(ended))
-    ),
+    run: Effect.raceFirst(inbox.run, Deferred.await(ended)),
     tell
   }
 })
