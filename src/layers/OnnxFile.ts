@@ -2,6 +2,7 @@
  * ONNX model files: the constants of one out, and small ones of a few plain nodes in. Just the fields of the format that
  * this takes; knows no model. Source: github.com/onnx/onnx, onnx/onnx.proto.
  */
+import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire"
 
 /** A value of 32-bit floats or 64-bit integers, row by row. */
 export interface OnnxTensor {
@@ -52,55 +53,28 @@ const INT_ATTRIBUTE = 2
 // reading
 // ---------------------------------------------------------------------------------------------------------------
 
-/** A field of a message: a number, or bytes that hold text, numbers or another message. */
-type Field = readonly [field: number, value: number | Uint8Array]
-
-function* fieldsOf(bytes: Uint8Array): Generator<Field> {
-  let at = 0
-  const number = (): number => {
-    let value = 0
-    for (let scale = 1; ; scale *= 128) {
-      const byte = bytes[at++]
-      if (byte === undefined) throw new RangeError("the file ends within a number")
-      value += (byte & 127) * scale
-      if (byte < 128) return value
-    }
+/** The values of a field of a message: numbers, or bytes that hold text, numbers or another message. */
+const valuesIn = (message: Uint8Array, wanted: number): ReadonlyArray<number | Uint8Array> => {
+  const reader = new BinaryReader(message)
+  const values: Array<number | Uint8Array> = []
+  while (reader.pos < reader.len) {
+    const [number, type] = reader.tag()
+    if (number === wanted && type === WireType.Varint) values.push(Number(reader.uint64()))
+    else if (number === wanted && type === WireType.LengthDelimited) values.push(reader.bytes())
+    else reader.skip(type, number)
   }
-  const slice = (length: number): Uint8Array => {
-    if (at + length > bytes.length) throw new RangeError("the file ends within a field")
-    at += length
-    return bytes.subarray(at - length, at)
-  }
-  while (at < bytes.length) {
-    const key = number()
-    switch (key & 7) {
-      case 0:
-        yield [key >>> 3, number()]
-        break
-      case 1:
-        yield [key >>> 3, slice(8)]
-        break
-      case 2:
-        yield [key >>> 3, slice(number())]
-        break
-      case 5:
-        yield [key >>> 3, slice(4)]
-        break
-      default:
-        throw new RangeError(`a field of wire type ${key & 7}`)
-    }
-  }
+  return values
 }
 
-const bytesIn = (message: Uint8Array, number: number): ReadonlyArray<Uint8Array> =>
-  [...fieldsOf(message)].flatMap(([field, value]) => (field === number && typeof value !== "number" ? [value] : []))
+const bytesIn = (message: Uint8Array, wanted: number): ReadonlyArray<Uint8Array> =>
+  valuesIn(message, wanted).filter((value) => typeof value !== "number")
 
 const textOf = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString("utf8")
 
 /** The floats of a tensor that keeps them as raw bytes; none for other tensors. */
 const floatsOf = (tensor: Uint8Array): Float32Array | undefined => {
   const [raw] = bytesIn(tensor, field.tensor.raw)
-  const isFloat = [...fieldsOf(tensor)].some(([number, value]) => number === field.tensor.type && value === FLOAT)
+  const isFloat = valuesIn(tensor, field.tensor.type).includes(FLOAT)
   return raw === undefined || !isFloat ? undefined : new Float32Array(Uint8Array.from(raw).buffer)
 }
 
@@ -123,11 +97,15 @@ const collect = (graph: Uint8Array, found: Map<string, Float32Array>): void => {
 /**
  * All float constants of a model by their names, those within branches too.
  *
- * @throws RangeError if the bytes are not a message of that format
+ * @throws RangeError if the bytes are not a message of that format, or not all of one
  */
 export const readConstants = (model: Uint8Array): ReadonlyMap<string, Float32Array> => {
   const found = new Map<string, Float32Array>()
-  for (const graph of bytesIn(model, field.model.graph)) collect(graph, found)
+  try {
+    for (const graph of bytesIn(model, field.model.graph)) collect(graph, found)
+  } catch (cause) {
+    throw new RangeError("The bytes are no ONNX file, or not all of one", { cause })
+  }
   return found
 }
 
@@ -135,23 +113,16 @@ export const readConstants = (model: Uint8Array): ReadonlyMap<string, Float32Arr
 // writing
 // ---------------------------------------------------------------------------------------------------------------
 
-const varint = (value: number): Buffer => {
-  const bytes: Array<number> = []
-  let rest = value
-  for (; rest > 127; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 128)
-  return Buffer.from([...bytes, rest])
-}
+const int = (number: number, value: number): Uint8Array =>
+  new BinaryWriter().tag(number, WireType.Varint).int64(value).finish()
 
-const int = (number: number, value: number): Buffer => Buffer.concat([varint(number * 8), varint(value)])
+const text = (number: number, value: string): Uint8Array =>
+  new BinaryWriter().tag(number, WireType.LengthDelimited).string(value).finish()
 
-const bytes = (number: number, ...parts: ReadonlyArray<Uint8Array>): Buffer => {
-  const length = parts.reduce((sum, part) => sum + part.length, 0)
-  return Buffer.concat([varint(number * 8 + 2), varint(length), ...parts])
-}
+const bytes = (number: number, ...parts: ReadonlyArray<Uint8Array>): Uint8Array =>
+  new BinaryWriter().tag(number, WireType.LengthDelimited).bytes(Buffer.concat(parts)).finish()
 
-const text = (number: number, value: string): Buffer => bytes(number, Buffer.from(value, "utf8"))
-
-const writeNode = ({ attributes = {}, inputs, op, outputs }: OnnxNode): Buffer =>
+const writeNode = ({ attributes = {}, inputs, op, outputs }: OnnxNode): Uint8Array =>
   bytes(
     field.graph.nodes,
     ...inputs.map((name) => text(field.node.inputs, name)),
@@ -167,7 +138,7 @@ const writeNode = ({ attributes = {}, inputs, op, outputs }: OnnxNode): Buffer =
     )
   )
 
-const writeConstant = (name: string, { dims, values }: OnnxTensor): Buffer =>
+const writeConstant = (name: string, { dims, values }: OnnxTensor): Uint8Array =>
   bytes(
     field.graph.initializers,
     ...dims.map((length) => int(field.tensor.dims, length)),
@@ -176,7 +147,7 @@ const writeConstant = (name: string, { dims, values }: OnnxTensor): Buffer =>
     bytes(field.tensor.raw, new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
   )
 
-const writeValue = (number: number, name: string, dims: ReadonlyArray<number | string>): Buffer => {
+const writeValue = (number: number, name: string, dims: ReadonlyArray<number | string>): Uint8Array => {
   const shape = dims.map((length) =>
     bytes(
       field.shape.dims,

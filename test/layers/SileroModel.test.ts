@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { InferenceSession, Tensor } from "onnxruntime-node"
 import type * as Ort from "onnxruntime-node"
+import { writeModel } from "../../src/layers/OnnxFile.ts"
 import { denseModel } from "../../src/layers/SileroDense.ts"
 import {
   denseMemory,
@@ -30,20 +31,15 @@ const loadFile = Effect.fnUntraced(function* (bytes: Uint8Array, as: "shipped" |
   return yield* loadSileroModel({ path, shipped: as === "shipped" ? shippedModel.shipped : undefined })
 })
 
-/** An ONNX model that copies each of its inputs, float32 of any shape, to an output of another name. */
+/** An ONNX model that copies each of its inputs, a row of any length, to an output of another name. */
 const copyingModel = (copies: Readonly<Record<string, string>>): Uint8Array => {
-  const field = (number: number, value: number | string | ReadonlyArray<number>): ReadonlyArray<number> => {
-    if (typeof value === "number") return [number << 3, value]
-    const bytes = typeof value === "string" ? Array.from(Buffer.from(value)) : value
-    const { length } = bytes
-    return [(number << 3) | 2, ...(length < 128 ? [length] : [(length & 127) | 128, length >> 7]), ...bytes]
-  }
-  const floats = (name: string) => [...field(1, name), ...field(2, field(1, field(1, 1)))]
-  const copy = (input: string, output: string) => [...field(1, input), ...field(2, output), ...field(4, "Identity")]
-  const graph = Object.entries(copies).flatMap(([input, output]) =>
-    [field(1, copy(input, output)), field(11, floats(input)), field(12, floats(output))].flat()
-  )
-  return Uint8Array.from([...field(1, 8), ...field(7, [...graph, ...field(2, "copies")]), ...field(8, field(2, 13))])
+  const rows = (names: ReadonlyArray<string>) => Object.fromEntries(names.map((name) => [name, ["N"]]))
+  return writeModel({
+    inputs: rows(Object.keys(copies)),
+    outputs: rows(Object.values(copies)),
+    constants: {},
+    nodes: Object.entries(copies).map(([input, output]) => ({ op: "Identity", inputs: [input], outputs: [output] }))
+  })
 }
 
 const noiseRow = (seed: number) => {
