@@ -3,33 +3,11 @@ import { Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { CallError } from "./CallError.ts"
 import { turnsOf } from "./CallTurns.ts"
-import { EXPECTED_DURATION, parseDuration } from "./Durations.ts"
+import { durationFlag, textFlag } from "./Flags.ts"
 import { report } from "./Report.ts"
-
-const wanted = (what: string) => () => what
-
-const durationOf = (text: string): Option.Option<number> => Option.fromUndefinedOr(parseDuration(text))
-
-const textOf = (text: string): Option.Option<string> => (text.trim() === "" ? Option.none() : Option.some(text))
-
-const text = (name: string, metavar: string, what: string, description: string) =>
-  Flag.String(name).pipe(
-    Flag.filterMap(textOf, wanted(what)),
-    Flag.withMetavar(metavar),
-    Flag.withDescription(description)
-  )
 
 /** A shorter wait could not be told from none. */
 const MIN_TIMEOUT_MS = 100
-
-const timeoutOf = (text: string): Option.Option<number> => Option.filter(durationOf(text), (ms) => ms >= MIN_TIMEOUT_MS)
-
-const duration = (name: string, description: string, parse = durationOf, expected = EXPECTED_DURATION) =>
-  Flag.String(name).pipe(
-    Flag.filterMap(parse, wanted(expected)),
-    Flag.withMetavar("duration"),
-    Flag.withDescription(description)
-  )
 
 const description = `Place a call to a voice agent, as the carrier would, and measure it.
 
@@ -43,28 +21,33 @@ const config = {
     Argument.withDescription("Server or voice webhook; a ws URL is a media stream. Default: http://127.0.0.1:3001"),
     Argument.optional
   ),
-  say: text("say", "text", "words", "A turn: words to say, in a synthetic voice (repeatable)").pipe(Flag.atLeast(0)),
-  wav: text("wav", "file", "a file", "A turn: a WAV file to play, of any rate (repeatable)").pipe(Flag.atLeast(0)),
-  "barge-in": duration("barge-in", "Say the next turn this far into what the agent is saying (repeatable)").pipe(
+  say: textFlag("say", "text", "words", "A turn: words to say, in a synthetic voice (repeatable)").pipe(
     Flag.atLeast(0)
   ),
-  timeout: duration(
-    "timeout",
-    "How long an answer may take to begin; 15s if not given",
-    timeoutOf,
-    `${EXPECTED_DURATION}, and 100ms at least`
-  ).pipe(Flag.withDefault(15_000)),
-  record: text("record", "file", "a file", "Record to a WAV file: caller on the left channel, agent on the right").pipe(
-    Flag.optional
+  wav: textFlag("wav", "file", "a file", "A turn: a WAV file to play, of any rate (repeatable)").pipe(Flag.atLeast(0)),
+  "barge-in": durationFlag("barge-in", "Say the next turn this far into what the agent is saying (repeatable)").pipe(
+    Flag.atLeast(0)
   ),
+  timeout: durationFlag("timeout", "How long an answer may take to begin; 15s if not given", {
+    told: `, and ${MIN_TIMEOUT_MS}ms at least`,
+    includes: (ms) => ms >= MIN_TIMEOUT_MS
+  }).pipe(Flag.withDefault(15_000)),
+  record: textFlag(
+    "record",
+    "file",
+    "a file",
+    "Record to a WAV file: caller on the left channel, agent on the right"
+  ).pipe(Flag.optional),
   json: Flag.Boolean("json").pipe(Flag.withDescription("Give the result as JSON"), Flag.withDefault(false)),
   embedded: Flag.Boolean("embedded").pipe(
     Flag.withDescription("Call a server that is started for it: the sandbox, or Together if there is a key"),
     Flag.withDefault(false)
   ),
-  from: text("from", "number", "a phone number", "Number of the caller").pipe(Flag.optional),
-  to: text("to", "number", "a phone number", "Number that is called").pipe(Flag.optional),
-  token: text("token", "token", "a token", "Token of the browser phone, which shows the transcript").pipe(Flag.optional)
+  from: textFlag("from", "number", "a phone number", "Number of the caller").pipe(Flag.optional),
+  to: textFlag("to", "number", "a phone number", "Number that is called").pipe(Flag.optional),
+  token: textFlag("token", "token", "a token", "Token of the browser phone, which shows the transcript").pipe(
+    Flag.optional
+  )
 }
 
 /** The command; `args` are the arguments of the process, which alone tell the order of different flags. */

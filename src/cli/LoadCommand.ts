@@ -2,49 +2,38 @@
 import { Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { flagOrder, type TurnSource } from "./CallTurns.ts"
-import { EXPECTED_DURATION, parseDuration } from "./Durations.ts"
+import { durationFlag, textFlag, valueFlag } from "./Flags.ts"
 import { report } from "./Report.ts"
 
-const wanted = (what: string) => () => what
-
-const text = (name: string, metavar: string, what: string, description: string) =>
-  Flag.String(name).pipe(
-    Flag.filterMap((text) => (text.trim() === "" ? Option.none() : Option.some(text)), wanted(what)),
-    Flag.withMetavar(metavar),
-    Flag.withDescription(description)
-  )
-
 const duration = (name: string, mostMs: number, most: string, description: string) =>
-  Flag.String(name).pipe(
-    Flag.filterMap(
-      (text) => Option.filter(Option.fromUndefinedOr(parseDuration(text)), (ms) => ms <= mostMs),
-      wanted(`${EXPECTED_DURATION}, up to ${most}`)
-    ),
-    Flag.withMetavar("duration"),
-    Flag.withDescription(description)
-  )
+  durationFlag(name, description, { told: `, up to ${most}`, includes: (ms) => ms <= mostMs })
 
 const count = (name: string, most: number, description: string) =>
-  Flag.String(name).pipe(
-    Flag.filterMap(
-      (text) => {
+  valueFlag(
+    name,
+    {
+      metavar: "number",
+      expected: `a whole number from 1 to ${most}`,
+      parse: (text) => {
         const number = /^\d+$/.test(text) ? Number(text) : 0
         return number >= 1 && number <= most ? Option.some(number) : Option.none()
-      },
-      wanted(`a whole number from 1 to ${most}`)
-    ),
-    Flag.withMetavar("number"),
-    Flag.withDescription(description)
+      }
+    },
+    description
   )
 
 const share = (name: string, description: string) =>
-  Flag.String(name).pipe(
-    Flag.filterMap((text) => {
-      const number = /^(?:\d+(?:\.\d*)?|\.\d+)$/.test(text) ? Number(text) : Number.NaN
-      return number >= 0 && number <= 1 ? Option.some(number) : Option.none()
-    }, wanted("a share from 0 to 1, such as 0.1")),
-    Flag.withMetavar("share"),
-    Flag.withDescription(description)
+  valueFlag(
+    name,
+    {
+      metavar: "share",
+      expected: "a share from 0 to 1, such as 0.1",
+      parse: (text) => {
+        const number = /^(?:\d+(?:\.\d*)?|\.\d+)$/.test(text) ? Number(text) : Number.NaN
+        return number >= 0 && number <= 1 ? Option.some(number) : Option.none()
+      }
+    },
+    description
   )
 
 const HOUR_MS = 3_600_000
@@ -59,7 +48,7 @@ const description = `Place many calls at a time on a voice agent, as the carrier
   Exits with 0 if every call was held and every turn answered, and a limit kept; otherwise with 1 and a sentence.`
 
 const config = {
-  url: text(
+  url: textFlag(
     "url",
     "url",
     "a URL",
@@ -87,8 +76,12 @@ const config = {
     "1440m",
     "How long all calls are held after that; 60s if not given, 40s for each number with --find"
   ).pipe(Flag.optional),
-  wav: text("wav", "file", "a file", "What callers say: a WAV file, of any rate (repeatable)").pipe(Flag.atLeast(0)),
-  say: text("say", "text", "words", "What callers say: words, in a synthetic voice (repeatable)").pipe(Flag.atLeast(0)),
+  wav: textFlag("wav", "file", "a file", "What callers say: a WAV file, of any rate (repeatable)").pipe(
+    Flag.atLeast(0)
+  ),
+  say: textFlag("say", "text", "words", "What callers say: words, in a synthetic voice (repeatable)").pipe(
+    Flag.atLeast(0)
+  ),
   pause: duration(
     "pause",
     HOUR_MS,
@@ -116,8 +109,8 @@ const config = {
     Flag.optional
   ),
   json: Flag.Boolean("json").pipe(Flag.withDescription("Give the result as JSON"), Flag.withDefault(false)),
-  from: text("from", "number", "a phone number", "Number of the callers").pipe(Flag.optional),
-  to: text("to", "number", "a phone number", "Number that is called").pipe(Flag.optional)
+  from: textFlag("from", "number", "a phone number", "Number of the callers").pipe(Flag.optional),
+  to: textFlag("to", "number", "a phone number", "Number that is called").pipe(Flag.optional)
 }
 
 /** What callers say, in the order it was given. */
