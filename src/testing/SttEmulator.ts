@@ -1,9 +1,17 @@
 /** Stands in for Together's realtime transcription socket: scripted words for the audio it is sent, with the faults a real service shows. Recognises nothing; what it hears is in the script. */
-import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
-import { Effect, type Layer, Option, Redacted, Stream, SubscriptionRef } from "effect"
-import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
-import { type ServiceError, STT_FORMAT } from "../schema/TogetherStt.ts"
-import { type SttDesk, serveSession, type SttLine } from "./SttEmulatorSession.ts"
+import { Effect, type Layer } from "effect"
+import { HttpRouter } from "effect/http"
+import { STT_FORMAT } from "../schema/TogetherStt.ts"
+import {
+  bearerKey,
+  type EmulatedSocketControls,
+  makeEmulatedSocket,
+  problemInKey,
+  type Refusal,
+  refusal,
+  refusedByScript
+} from "./EmulatedSocket.ts"
+import { type SttDesk, serveSession } from "./SttEmulatorSession.ts"
 import { type SttEmulatorScript, SttEvent } from "./SttScript.ts"
 
 export { SttCommitFault, SttConnectionFault, SttEvent } from "./SttScript.ts"
@@ -16,33 +24,10 @@ export {
 } from "./SttScript.ts"
 
 /** A running emulator. */
-export interface SttEmulator {
+export interface SttEmulator extends EmulatedSocketControls<SttEvent> {
   /** The resource `/v1/realtime`, for `serveEmulator` or a server of one's own. */
   readonly routes: Layer.Layer<never, never, HttpRouter.HttpRouter>
-  /** Everything that happened so far, in order. */
-  readonly events: Effect.Effect<ReadonlyArray<SttEvent>>
-  /** The first event of this kind that fits, from the beginning; waits for it if there is none yet. */
-  readonly awaitEvent: <Tag extends SttEvent["_tag"]>(
-    tag: Tag,
-    fits?: (event: Extract<SttEvent, { readonly _tag: Tag }>) => boolean
-  ) => Effect.Effect<Extract<SttEvent, { readonly _tag: Tag }>>
-  /** Sends a message on every open connection, now. */
-  readonly say: (message: Readonly<Record<string, unknown>>) => Effect.Effect<void>
-  /** Closes every open connection with this code. */
-  readonly hangUp: (code: number, reason?: string) => Effect.Effect<void>
-  /** Breaks every open connection without a close frame. */
-  readonly cut: Effect.Effect<void>
 }
-
-interface Refusal {
-  readonly status: number
-  readonly error: ServiceError
-}
-
-const refusal = (status: number, code: string, message: string): Refusal => ({
-  status,
-  error: { message, type: "invalid_request_error", param: null, code }
-})
 
 /** What the service would not accept in an upgrade; undefined: nothing. */
 const problemIn = (
@@ -50,11 +35,8 @@ const problemIn = (
   query: Readonly<Record<string, string>>,
   authorization: string | undefined
 ): Refusal | undefined => {
-  const key = /^Bearer (.+)$/.exec(authorization ?? "")?.[1]
-  if (key === undefined) return refusal(401, "missing_api_key", "expected an Authorization header with a bearer key")
-  if (script.apiKey !== undefined && key !== Redacted.value(script.apiKey)) {
-    return refusal(401, "invalid_api_key", "the API key is not the one of the script")
-  }
+  const problem = problemInKey(bearerKey(authorization), script.apiKey)
+  if (problem !== undefined) return problem
   const { input_audio_format: format = "nothing", model = "", turn_detection: detection = "server_vad" } = query
   if (model === "" || script.models?.includes(model) === false) {
     return refusal(400, "model_not_available", `expected a model of the script, got ${JSON.stringify(model)}`)
@@ -85,13 +67,9 @@ const problemIn = (
  * ```
  */
 export const sttEmulator = Effect.fnUntraced(function* (script: SttEmulatorScript = {}): Effect.fn.Return<SttEmulator> {
-  const seen = yield* SubscriptionRef.make<ReadonlyArray<SttEvent>>([])
-  const lines = new Set<SttLine>()
-  let connections = 0
+  const { controls, join, record, upgrade } = yield* makeEmulatedSocket<SttEvent>(SttEvent)
   let commits = 0
   let segments = 0
-
-  const record = (event: SttEvent) => SubscriptionRef.update(seen, (before) => [...before, event])
 
   const desk: SttDesk = {
     script,
@@ -99,60 +77,17 @@ export const sttEmulator = Effect.fnUntraced(function* (script: SttEmulatorScrip
     nextCommit: () => commits++,
     segment: () => segments,
     takeSegment: () => segments++,
-    join: (line) =>
-      Effect.acquireRelease(
-        Effect.sync(() => void lines.add(line)),
-        () => Effect.sync(() => lines.delete(line))
-      )
+    join
   }
 
-  const refuse = (connection: number, { error, status }: Refusal) =>
-    Effect.as(record(SttEvent.Refused({ connection, status })), HttpServerResponse.jsonUnsafe({ error }, { status }))
-
-  const handle = Effect.gen(function* () {
-    const request = yield* HttpServerRequest.HttpServerRequest
-    const connection = connections++
-    const query = Object.fromEntries(new URL(request.originalUrl, "http://localhost").searchParams)
-    const { authorization, ...headers } = request.headers
-    yield* record(SttEvent.Asked({ connection, query, headers }))
+  const handle = upgrade(({ authorization, connection, query }) => {
     const fault = script.connectionFault?.(connection)
-    if (fault?._tag === "Refuse") {
-      return yield* refuse(connection, { status: fault.status, error: { message: "refused by the script" } })
-    }
-    const problem = problemIn(script, query, authorization)
-    if (problem !== undefined) return yield* refuse(connection, problem)
-    const tcp = NodeHttpServerRequest.toIncomingMessage(request).socket
-    const upgraded = yield* Effect.option(request.upgrade)
-    if (Option.isNone(upgraded)) {
-      return yield* refuse(connection, refusal(426, "upgrade_required", "expected a WebSocket upgrade"))
-    }
-    const breakOff = Effect.sync(() => void tcp.destroy())
-    yield* serveSession(desk, connection, fault, upgraded.value, breakOff)
-    return HttpServerResponse.empty()
+    if (fault?._tag === "Refuse") return refusedByScript(fault.status)
+    return (
+      problemIn(script, query, authorization) ??
+      ((socket, breakOff) => serveSession(desk, connection, fault, socket, breakOff))
+    )
   })
 
-  const onEveryLine = (action: (line: SttLine) => Effect.Effect<void>) =>
-    Effect.suspend(() => Effect.forEach([...lines], action, { discard: true }))
-
-  return {
-    routes: HttpRouter.add("GET", "/v1/realtime", handle),
-    events: SubscriptionRef.get(seen),
-    awaitEvent: <Tag extends SttEvent["_tag"]>(
-      tag: Tag,
-      fits: (event: Extract<SttEvent, { readonly _tag: Tag }>) => boolean = () => true
-    ) => {
-      const wanted = (event: SttEvent): event is Extract<SttEvent, { readonly _tag: Tag }> =>
-        event._tag === tag && fits(event as Extract<SttEvent, { readonly _tag: Tag }>)
-      return SubscriptionRef.changes(seen).pipe(
-        Stream.map((events) => events.find(wanted)),
-        Stream.filter((event) => event !== undefined),
-        Stream.runHead,
-        // The changes of a reference do not end.
-        Effect.flatMap(Option.match({ onNone: () => Effect.never, onSome: Effect.succeed }))
-      )
-    },
-    say: (message) => onEveryLine((line) => line.say(message)),
-    hangUp: (code, reason) => onEveryLine((line) => line.hangUp(code, reason)),
-    cut: onEveryLine((line) => line.cut)
-  }
+  return { routes: HttpRouter.add("GET", "/v1/realtime", handle), ...controls }
 })

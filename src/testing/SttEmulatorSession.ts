@@ -3,6 +3,7 @@ import { Clock, Duration, Effect, Fiber, Option, Queue, Result, type Scope } fro
 import { Base64 } from "effect/encoding"
 import { Socket } from "effect/socket"
 import { type ClientMessage, decodeClientMessage, type ServiceError, STT_RATE } from "../schema/TogetherStt.ts"
+import { type EmulatedLine } from "./EmulatedSocket.ts"
 import { type SttCommitFault, type SttConnectionFault, type SttEmulatorScript, SttEvent } from "./SttScript.ts"
 
 /** What the service would not say in these words, but might in others. */
@@ -15,13 +16,6 @@ const strange: ReadonlyArray<string> = [
 
 const TRANSCRIPTION = "conversation.item.input_audio_transcription"
 
-/** An open connection as the emulator's controls see it. */
-export interface SttLine {
-  readonly say: (message: Readonly<Record<string, unknown>>) => Effect.Effect<void>
-  readonly hangUp: (code: number, reason?: string) => Effect.Effect<void>
-  readonly cut: Effect.Effect<void>
-}
-
 /** What the connections of an emulator share. */
 export interface SttDesk {
   readonly script: SttEmulatorScript
@@ -32,7 +26,7 @@ export interface SttDesk {
   readonly segment: () => number
   readonly takeSegment: () => number
   /** Puts the connection under the controls for as long as the scope is open. */
-  readonly join: (line: SttLine) => Effect.Effect<void, never, Scope.Scope>
+  readonly join: (line: EmulatedLine) => Effect.Effect<void, never, Scope.Scope>
 }
 
 /** A commit that is to be answered. */
@@ -88,8 +82,8 @@ export const serveSession = Effect.fnUntraced(function* (
     const writer = yield* socket.writer
     // A client that is gone hears nothing; that it is gone is told by the reader.
     const send = (text: string) => Effect.ignore(writer.write(text))
-    const say: SttLine["say"] = (message) => send(JSON.stringify(message))
-    const hangUp: SttLine["hangUp"] = (code, reason) =>
+    const say: EmulatedLine["say"] = (message) => send(JSON.stringify(message))
+    const hangUp: EmulatedLine["hangUp"] = (code, reason) =>
       Effect.suspend(() => {
         by = "emulator"
         return Effect.ignore(writer.write(new Socket.CloseEvent(code, reason)))

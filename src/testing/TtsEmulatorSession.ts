@@ -8,16 +8,10 @@ import {
   MAX_CONTEXTS,
   type TtsError
 } from "../schema/TogetherTts.ts"
+import { type EmulatedLine } from "./EmulatedSocket.ts"
 import { type TtsConnectionFault, type TtsEmulatorScript, TtsEvent } from "./TtsScript.ts"
 import { divide, type Segmenting } from "./TtsSynthesis.ts"
 import { type Piece, speakItem, strange, type TtsVoice } from "./TtsVoice.ts"
-
-/** An open connection as the emulator's controls see it. */
-export interface TtsLine {
-  readonly say: (message: Readonly<Record<string, unknown>>) => Effect.Effect<void>
-  readonly hangUp: (code: number, reason?: string) => Effect.Effect<void>
-  readonly cut: Effect.Effect<void>
-}
 
 /** What the connections of an emulator share. */
 export interface TtsDesk {
@@ -26,7 +20,7 @@ export interface TtsDesk {
   /** Numbers the next item. */
   readonly nextItem: () => number
   /** Puts the connection under the controls for as long as the scope is open. */
-  readonly join: (line: TtsLine) => Effect.Effect<void, never, Scope.Scope>
+  readonly join: (line: EmulatedLine) => Effect.Effect<void, never, Scope.Scope>
 }
 
 /** What is known of a connection when it is made. */
@@ -72,8 +66,8 @@ export const serveSession = Effect.fnUntraced(function* (
     const clock = yield* Clock.Clock
     const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
     const frames = (frame: string | Uint8Array) => Effect.ignore(writer.write(frame))
-    const say: TtsLine["say"] = (message) => frames(JSON.stringify(message))
-    const hangUp: TtsLine["hangUp"] = (code, reason) =>
+    const say: EmulatedLine["say"] = (message) => frames(JSON.stringify(message))
+    const hangUp: EmulatedLine["hangUp"] = (code, reason) =>
       Effect.suspend(() => {
         by = "emulator"
         return Effect.ignore(writer.write(new Socket.CloseEvent(code, reason)))

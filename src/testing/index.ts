@@ -98,6 +98,7 @@ export { type PlayoutOptions, type PlayoutTotals } from "./TwilioPlayout.ts"
 export { inVirtualTime, timeStandsStill, type VirtualTimeOptions } from "./VirtualTime.ts"
 
 // Emulators of the services on real sockets.
+export { type EmulatedSocketControls } from "./EmulatedSocket.ts"
 export { serveEmulator } from "./EmulatorServer.ts"
 export { toChatEmulator, toSttEmulator, toTtsEmulator } from "./EmulatorScripts.ts"
 export {
