@@ -5,9 +5,10 @@ import { WINDOW_MS } from "../schema/Audio.ts"
 export interface BackgroundState {
   /** Power of the last windows, latest last, full scale being 1. */
   readonly recent: ReadonlyArray<number>
-  /** Softest moment of each stretch of {@link STRETCH_WINDOWS}, in dB, latest last. */
+  /** Softest moment of each whole stretch of {@link STRETCH_WINDOWS}, in dB, latest last. */
   readonly minima: ReadonlyArray<number>
-  /** Windows of the latest stretch. */
+  /** Softest moment of the stretch that is not over, in dB, and its windows. */
+  readonly minimum: number
   readonly windows: number
   /** Usual loudness of the background, in dB relative to full scale. */
   readonly usualDb: number
@@ -16,7 +17,14 @@ export interface BackgroundState {
 }
 
 /** Nothing heard yet: what is loud at once is a caller until it proves to be there all the time. */
-export const initial: BackgroundState = { recent: [], minima: [], windows: 0, usualDb: -45, above: [] }
+export const initial: BackgroundState = {
+  recent: [],
+  minima: [],
+  minimum: Infinity,
+  windows: 0,
+  usualDb: -45,
+  above: []
+}
 
 /** Windows that are taken together, since the loudness of a voice or of several is never steady: 128 ms. */
 const SMOOTH_WINDOWS = 4
@@ -46,7 +54,21 @@ const LOUDEST_DB = -25
 
 const dbOf = (power: number): number => 10 * Math.log10(Math.max(1e-9, power))
 
-const meanOf = (values: ReadonlyArray<number>): number => values.reduce((sum, value) => sum + value, 0) / values.length
+/** The last of the numbers with one more behind them, at most so many; a spread takes twice the memory, for each window. */
+const withLatest = (values: ReadonlyArray<number>, latest: number, most: number): ReadonlyArray<number> => {
+  const next: Array<number> = []
+  for (let i = Math.max(0, values.length + 1 - most); i < values.length; i++) next.push(values[i]!)
+  next.push(latest)
+  return next
+}
+
+/** Of the last so many, or of all if there are fewer. */
+const meanOf = (values: ReadonlyArray<number>, last: number): number => {
+  const first = Math.max(0, values.length - last)
+  let sum = 0
+  for (let i = first; i < values.length; i++) sum += values[i]!
+  return sum / (values.length - first)
+}
 
 const powerOf = (samples: Int16Array): number => {
   let sum = 0
@@ -59,20 +81,20 @@ const powerOf = (samples: Int16Array): number => {
  * speaks: only a background that is nearly as loud as the caller makes a difference.
  */
 export const step = (state: BackgroundState, samples: Int16Array): readonly [BackgroundState, number] => {
-  const recent = [...state.recent.slice(1 - SMOOTH_WINDOWS), powerOf(samples)]
-  const softDb = dbOf(meanOf(recent.slice(-SOFT_WINDOWS)))
-  const smoothDb = dbOf(meanOf(recent))
+  const recent = withLatest(state.recent, powerOf(samples), SMOOTH_WINDOWS)
+  const softDb = dbOf(meanOf(recent, SOFT_WINDOWS))
+  const smoothDb = dbOf(meanOf(recent, SMOOTH_WINDOWS))
 
-  const fresh = state.windows === 0 || state.windows >= STRETCH_WINDOWS
-  const latest = fresh ? softDb : Math.min(softDb, state.minima.at(-1) ?? softDb)
-  const minima = [...(fresh ? state.minima.slice(1 - STRETCHES) : state.minima.slice(0, -1)), latest]
-  const softest = Math.min(...minima)
+  const over = state.windows >= STRETCH_WINDOWS
+  const minima = over ? withLatest(state.minima, state.minimum, STRETCHES - 1) : state.minima
+  const minimum = over ? softDb : Math.min(softDb, state.minimum)
+  const softest = Math.min(minimum, ...minima)
 
   const background = smoothDb < softest + SPREAD_DB
   const learned = background ? state.usualDb + LEARNING * (smoothDb - state.usualDb) : state.usualDb
   const usualDb = Math.min(LOUDEST_DB, Math.min(learned, softest + SPREAD_DB))
 
-  const above = [...state.above.slice(1 - HOLD_WINDOWS), smoothDb - usualDb]
+  const above = withLatest(state.above, smoothDb - usualDb, HOLD_WINDOWS)
   const near = Math.min(1, Math.max(0, (Math.max(...above) - FAR_DB) / (NEAR_DB - FAR_DB)))
-  return [{ recent, minima, windows: fresh ? 1 : state.windows + 1, usualDb, above }, near]
+  return [{ recent, minima, minimum, windows: over ? 1 : state.windows + 1, usualDb, above }, near]
 }

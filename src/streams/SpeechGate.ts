@@ -31,7 +31,7 @@ export const hear = (
   if (state.segment !== undefined) return [state, [{ segment: state.segment, samples: window.samples }]]
   const oldest = window.atMs - preRollMs - slackMs
   const first = state.preRoll.findIndex((kept) => kept.atMs + WINDOW_MS > oldest)
-  return [{ preRoll: [...(first < 0 ? [] : state.preRoll.slice(first)), window], segment: undefined }, nothing]
+  return [{ preRoll: (first < 0 ? [] : state.preRoll.slice(first)).concat(window), segment: undefined }, nothing]
 }
 
 /** Windows kept beyond the pre-roll, in milliseconds, for segments that open a little after their first window. */

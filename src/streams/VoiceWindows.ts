@@ -48,11 +48,11 @@ type Step = readonly [VoiceWindowsState, ReadonlyArray<VoiceWindow>]
 /** Puts samples behind the pending ones and cuts off whole windows, each of which is copied once, when it is whole. */
 const append = (state: VoiceWindowsState, chunk: CallerAudio, samples: Int16Array): Step => {
   const { discontinuous, originMs } = state
-  const pending = [...state.pending, samples]
+  const pending = state.pending.length === 0 ? [samples] : state.pending.concat([samples])
   const total = state.waiting + samples.length
   const count = state.count + samples.length
-  const next = { originMs, count, droppedMs: 0, previous: chunk }
-  if (total < WINDOW_SAMPLES) return [{ ...next, pending, waiting: total, discontinuous }, none]
+  if (total < WINDOW_SAMPLES)
+    return [{ originMs, count, pending, waiting: total, discontinuous, droppedMs: 0, previous: chunk }, none]
 
   const waiting = total % WINDOW_SAMPLES
   const startMs = originMs + (count - total) / BYTES_PER_MS
@@ -71,7 +71,7 @@ const append = (state: VoiceWindowsState, chunk: CallerAudio, samples: Int16Arra
     windows.push({ atMs: startMs + done / BYTES_PER_MS, samples: window, discontinuous: discontinuous && done === 0 })
   }
   const rest = waiting === 0 ? [] : [samples.subarray(samples.length - waiting)]
-  return [{ ...next, pending: rest, waiting, discontinuous: false }, windows]
+  return [{ originMs, count, pending: rest, waiting, discontinuous: false, droppedMs: 0, previous: chunk }, windows]
 }
 
 const none: ReadonlyArray<VoiceWindow> = []
