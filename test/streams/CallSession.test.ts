@@ -1,5 +1,4 @@
 import { assert, describe, it } from "@effect/vitest"
-import { MessageChannel } from "node:worker_threads"
 import { Effect, Fiber, Layer } from "effect"
 import { FRAME_BYTES } from "../../src/schema/Audio.ts"
 import { VoiceActivityError } from "../../src/schema/Errors.ts"
@@ -16,6 +15,7 @@ import { configOf, endpointing, type Watch, watching } from "../../src/testing/S
 import { simulate } from "../../src/testing/Simulation.ts"
 import { renderTimeline } from "../../src/testing/TimelineText.ts"
 import { lexiconOf, spoken } from "../../src/testing/WordSound.ts"
+import { beforeTimers, holdUp, readAtOnce, readToQueue } from "../support/HeldUp.ts"
 import { settle } from "../support/Settle.ts"
 
 /** Scores by loudness in either of the two ways, and fails with some windows. */
@@ -85,7 +85,10 @@ describe("a call", () => {
     })
   )
 
-  it.live("is not taken for silent because the process was held up while audio waited in its socket", () =>
+  it.live.each([
+    ["at once", readAtOnce<ReadonlyArray<Media>>],
+    ["a turn of the loop later", readToQueue<ReadonlyArray<Media>>]
+  ] as const)("is not taken for silent as the process was held up, if the audio that was there comes %s", ([, open]) =>
     Effect.gen(function* () {
       const config = configOf({ services: { languageModel: { replies: [] } }, turns: { commitPauseMs: 100 } })
       const watch: Watch = { events: [], openedMs: 0 }
@@ -116,16 +119,12 @@ describe("a call", () => {
         assert.include(decided(), "SegmentOpened")
 
         // Everything is there for the process to read; it only has not come to it.
-        const { port1, port2 } = new MessageChannel()
-        port1.postMessage(frames(400, 1000))
-        const arrived = Effect.callback<ReadonlyArray<Media>>((resume) => {
-          port2.once("message", (media: ReadonlyArray<Media>) => resume(Effect.succeed(media)))
-        })
-        const heard = yield* Effect.forkChild(Effect.flatMap(arrived, hear), { startImmediately: true })
-        const until = performance.now() + 600
-        while (performance.now() < until);
+        const { next, send } = yield* open()
+        const heard = yield* Effect.forkChild(Effect.flatMap(next, hear), { startImmediately: true })
+        yield* beforeTimers
+        send(frames(400, 1000))
+        holdUp(500)
         yield* Fiber.join(heard)
-        port2.close()
         yield* settle
         assert.notInclude(decided(), "SegmentEnded")
         assert.notInclude(decided(), "TurnEnded")

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Fiber, Queue, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { type Patience, withPatience } from "../../src/streams/Patience.ts"
+import { beforeTimers, holdUp, readAtOnce, readToQueue } from "../support/HeldUp.ts"
 
 const atMost = (ms: number): Patience<"late", never> => ({
   limitMs: () => ms,
@@ -78,6 +79,21 @@ describe("patience", () => {
       yield* TestClock.adjust("100 millis")
       assert.strictEqual(yield* Fiber.join(fiber), "late")
       assert.isTrue(letGo)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live.each([
+    ["at once", readAtOnce<number>],
+    ["a turn of the loop later", readToQueue<number>]
+  ] as const)("has what was there to be read when the process was held up, if it comes %s", ([, open]) =>
+    Effect.gen(function* () {
+      const { next, send } = yield* open()
+      const pull = yield* withPatience(next, atMost(20), yield* Scope.Scope)
+      yield* beforeTimers
+      const fiber = yield* Effect.forkChild(pull, { startImmediately: true })
+      send(1)
+      holdUp(60)
+      assert.strictEqual(yield* Fiber.join(fiber), 1)
     }).pipe(Effect.scoped)
   )
 })
