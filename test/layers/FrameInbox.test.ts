@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Fiber, Pull, Schema } from "effect"
-import { makeFrameInbox } from "../../src/layers/FrameInbox.ts"
+import { Cause, Deferred, Effect, Exit, Fiber, Pull, Schema, Scheduler } from "effect"
+import { type FrameInbox, makeFrameInbox } from "../../src/layers/FrameInbox.ts"
+import { type TakeFrame } from "../../src/services/MediaLink.ts"
+import { settle } from "../support/Settle.ts"
 
 /** An inbox, and what was said to its connection. */
 const open = () => {
@@ -19,14 +21,15 @@ const Before = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 10 }))
 /** Takes everything at once, and keeps it. */
 const keepAll = () => {
   const taken: Array<string> = []
-  return {
-    taken,
-    take: (frame: string) => {
-      taken.push(frame)
-      return Effect.void
-    }
-  }
+  return { taken, take: keep(taken) }
 }
+
+const keep =
+  (taken: Array<string>): TakeFrame =>
+  (frame) => {
+    taken.push(frame)
+    return Effect.void
+  }
 
 describe("pulls", () => {
   it.effect("give all that wait, in order, then wait for the next, then end", () =>
@@ -173,5 +176,71 @@ describe("a listener", () => {
         assert(isDone(yield* Fiber.await(fiber)))
         assert.deepStrictEqual(begun, names)
       })
+  )
+})
+
+/** Has fibers give way once, before one of their steps. */
+class GivingWayAt extends Scheduler.MixedScheduler {
+  #stepsLeft: number
+  gaveWay = false
+
+  constructor(step: number) {
+    super()
+    this.#stepsLeft = step
+  }
+
+  override shouldYield(): boolean {
+    if (this.gaveWay || this.#stepsLeft-- > 0) return false
+    this.gaveWay = true
+    return true
+  }
+}
+
+type Taker = (inbox: FrameInbox, got: Array<string>) => Effect.Effect<never, Cause.Done>
+
+const takers: ReadonlyArray<readonly [who: string, take: Taker]> = [
+  [
+    "pulls",
+    (inbox, got) =>
+      Effect.forever(
+        Effect.map(inbox.pull, (frames) => void got.push(...frames)),
+        { disableYield: true }
+      )
+  ],
+  ["listens", (inbox, got) => inbox.listen(keep(got))],
+  [
+    "has something to do about each frame",
+    (inbox, got) => inbox.listen((frame) => Effect.sync(() => void got.push(frame)))
+  ]
+]
+
+const arrivals = [
+  ["two frames", ["one", "two"], false],
+  ["the end", [], true],
+  ["two frames and the end", ["one", "two"], true]
+] as const
+
+const cases = takers.flatMap((taker) => arrivals.map((arrival) => [...taker, ...arrival] as const))
+
+describe("whoever", () => {
+  it.effect.each(cases)("%s misses nothing, wherever it gives way: $2", ([, take, , frames, ends]) =>
+    Effect.gen(function* () {
+      for (let step = 0; ; step++) {
+        const { inbox } = open()
+        const got: Array<string> = []
+        const scheduler = new GivingWayAt(step)
+        const fiber = yield* take(inbox, got).pipe(
+          Effect.provideService(Scheduler.Scheduler, scheduler),
+          Effect.forkChild({ startImmediately: true })
+        )
+        for (const frame of frames) inbox.push(frame)
+        if (ends) inbox.end()
+        yield* settle
+        const over = fiber.pollUnsafe() !== undefined
+        yield* Fiber.interrupt(fiber)
+        assert.deepStrictEqual({ step, got, over }, { step, got: [...frames], over: ends })
+        if (!scheduler.gaveWay) return assert.isAbove(step, 5)
+      }
+    })
   )
 })
