@@ -1,29 +1,71 @@
-/** Requests that come while a server listens and has no handler yet in, the same requests out to the handler once it is there. Owns no handler. */
+/** Requests and upgrades that come while a server listens and has no handler yet in, the same out to the handler once it is there. Owns no handler. */
 import { type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import { type Socket } from "node:net"
+import { type Duplex } from "node:stream"
+
+/** How much is kept. */
+export interface EarlyBounds {
+  /** Requests and upgrades in all. */
+  readonly most: number
+  /** How long one is kept, in milliseconds. */
+  readonly longestMs: number
+}
+
+const usualBounds: EarlyBounds = { most: 1000, longestMs: 10_000 }
+
+const UNAVAILABLE = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 /**
  * Has a server keep what it is asked before anybody answers, which Node would leave unanswered for good: for a moment at
- * its start it listens already. When nobody answers any more, it says that it is not available.
+ * its start it listens already. What is too much of it, and what comes when nobody answers any more, is told that the
+ * server is not available.
  */
-export const keepEarlyRequests = <S extends Server>(server: S): S => {
-  const early: Array<readonly [IncomingMessage, ServerResponse]> = []
+export const keepEarlyRequests = <S extends Server>(server: S, { longestMs, most }: EarlyBounds = usualBounds): S => {
+  const early = new Set<() => void>()
   let begun = false
+
+  const keep = (socket: Socket, ask: () => void, refuse: () => void): void => {
+    if (begun || early.size >= most) return refuse()
+    const giveUp = (): void => void socket.destroy()
+    const forget = (): void => void early.delete(handOver)
+    const handOver = (): void => {
+      socket.off("close", forget).off("timeout", giveUp).setTimeout(server.timeout)
+      ask()
+    }
+    socket.once("close", forget).once("timeout", giveUp).setTimeout(longestMs)
+    early.add(handOver)
+  }
 
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     if (server.listenerCount("request") > 1) return
-    if (begun) response.writeHead(503, { connection: "close" }).end()
-    else early.push([request, response])
+    keep(
+      request.socket,
+      () => server.emit("request", request, response),
+      () => response.writeHead(503, { connection: "close" }).end()
+    )
   }
 
-  const onListener = (event: string | symbol, listener: unknown): void => {
-    if (event !== "request" || listener === onRequest) return
+  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    if (server.listenerCount("upgrade") > 1) return
+    // The connection is nobody's now: without this, the process would end with its failure.
+    socket.on("error", () => {})
+    keep(
+      request.socket,
+      () => server.emit("upgrade", request, socket, head),
+      () => socket.end(UNAVAILABLE, () => socket.destroy())
+    )
+  }
+
+  const onListener = (event: string | symbol): void => {
+    if (event !== "request") return
     server.off("newListener", onListener)
     begun = true
-    // The listener is added after this.
+    // The listener, and that for upgrades, is added after this.
     queueMicrotask(() => {
-      for (const [request, response] of early.splice(0)) server.emit("request", request, response)
+      for (const handOver of early) handOver()
+      early.clear()
     })
   }
 
-  return server.on("newListener", onListener).on("request", onRequest)
+  return server.on("request", onRequest).on("upgrade", onUpgrade).on("newListener", onListener)
 }
