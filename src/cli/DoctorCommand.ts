@@ -9,8 +9,8 @@ export class DoctorError extends Schema.TaggedError<DoctorError>()("DoctorError"
 
 const description = `Look at the configuration as an operator would, and say what to mend.
 
-  The variables, the voice model, the model provider and its models, the clock, the port, the way from the public URL
-  to this server (with a call on it that costs nothing, while the server does not run), and the carrier's numbers.
+  The variables, the voice model, the model provider with its models and voice, the clock, the port, the way from the
+  public URL to this server (with a call on it that costs nothing, while the server does not run), and the carrier's numbers.
   With --url and --signature, or --request, it also finds out what a request that was refused was signed for.
   Exits with 1 if something is in the way of calls.`
 

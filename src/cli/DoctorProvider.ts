@@ -1,11 +1,14 @@
-/** Looks at the model provider, and at the one of the second choices: whether it can be reached, takes the key and has the models, and what its clock says. */
+/** Looks at the model provider, and at the one of the second choices: whether it can be reached, takes the key and has the models and the voice, and what its clock says. */
 import { Clock, DateTime, Duration, Effect, Option, Redacted, Result, Schema } from "effect"
 import { type HttpClient, HttpClientRequest } from "effect/http"
+import { type Socket } from "effect/socket"
 import { type VariableName } from "../schema/Variables.ts"
 import { type TogetherSettings } from "../services/AppConfig.ts"
 import { type FallbackSettings } from "../services/FallbackConfig.ts"
 import { type Finding, finding } from "./DoctorFinding.ts"
 import { type Answer, ask } from "./DoctorNetwork.ts"
+import { checkVoice } from "./DoctorVoice.ts"
+import { similar } from "./Similar.ts"
 
 /** Together gives a list, others the same list in an object. */
 const Models = Schema.fromJsonString(
@@ -20,21 +23,6 @@ const decodeModels = Schema.decodeResult(Models)
 /** Clocks that differ by this much are one clock. */
 const SKEW_LIMIT_MS = 30_000
 
-const lastPart = (id: string): string => id.slice(id.lastIndexOf("/") + 1).toLowerCase()
-
-/** Models whose names have most in common with the one that is missing. */
-const similar = (wanted: string, ids: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const words = new Set(lastPart(wanted).split(/[-_.]/))
-  const score = (id: string): number =>
-    lastPart(id)
-      .split(/[-_.]/)
-      .filter((word) => words.has(word)).length
-  return ids
-    .filter((id) => score(id) > 0)
-    .sort((one, other) => score(other) - score(one))
-    .slice(0, 3)
-}
-
 /** Something that is asked with one key at one address, and what it is to have. */
 interface Account {
   readonly apiKey: Redacted.Redacted
@@ -42,28 +30,42 @@ interface Account {
   readonly keyName: VariableName
   readonly urlName: VariableName
   readonly models: ReadonlyArray<readonly [name: VariableName, model: string]>
+  /** Whose voice it is to have, and the variable that voice is set with. */
+  readonly speech: { readonly settings: TogetherSettings; readonly voiceName: VariableName } | undefined
 }
 
-const checkModels = ({ baseUrl, models: wanted }: Account, body: string): ReadonlyArray<Finding> => {
+/** The ids in a list of models; undefined if it is none. */
+const idsIn = (body: string): ReadonlyArray<string> | undefined => {
   const decoded = decodeModels(body)
-  if (Result.isFailure(decoded)) {
-    return [finding("warning", "models", "the provider's list of models could not be understood")]
-  }
+  if (Result.isFailure(decoded)) return undefined
   const models = decoded.success
-  const ids = ("data" in models ? models.data : models).map(({ id }) => id)
-  return wanted.map(([name, model]) => {
-    if (ids.includes(model)) return finding("ok", "models", `${name}: ${model} is there`)
-    const others = similar(model, ids)
-    const advice =
-      others.length === 0 ? "one of the provider's models" : `one of its models, such as ${others.join(", ")}`
-    return finding(
-      "broken",
-      "models",
-      `${name}: ${model} is not among the ${ids.length} models of ${baseUrl.host}`,
-      `set ${name} to ${advice}`
-    )
-  })
+  return ("data" in models ? models.data : models).map(({ id }) => id)
 }
+
+const checkModel = ([name, model]: Account["models"][number], ids: ReadonlyArray<string>, host: string): Finding => {
+  if (ids.includes(model)) return finding("ok", "models", `${name}: ${model} is there`)
+  const others = similar(model, ids)
+  const advice =
+    others.length === 0 ? "one of the provider's models" : `one of its models, such as ${others.join(", ")}`
+  return finding(
+    "broken",
+    "models",
+    `${name}: ${model} is not among the ${ids.length} models of ${host}`,
+    `set ${name} to ${advice}`
+  )
+}
+
+/** What is to be had with a key that is taken. */
+const checkStock = Effect.fnUntraced(function* ({ baseUrl, models, speech }: Account, body: string) {
+  const ids = idsIn(body)
+  const findings =
+    ids === undefined
+      ? [finding("warning", "models", "the provider's list of models could not be understood")]
+      : models.map((wanted) => checkModel(wanted, ids, baseUrl.host))
+  // A model that is not there has no voices.
+  if (speech === undefined || ids?.includes(speech.settings.ttsModel) === false) return findings
+  return [...findings, yield* checkVoice(speech.voiceName, speech.settings)]
+})
 
 const checkKey = ({ status }: Answer, { baseUrl, keyName, urlName }: Account): Finding => {
   switch (status) {
@@ -110,8 +112,10 @@ const checkClock = (date: string | undefined, beforeMs: number, afterMs: number)
   )
 }
 
-/** Asks for the list of models, which takes a key and costs nothing. */
-const checkAccount = (account: Account): Effect.Effect<ReadonlyArray<Finding>, never, HttpClient.HttpClient> =>
+/** Asks for the list of models, which takes a key and costs nothing, and for what else there is to see. */
+const checkAccount = (
+  account: Account
+): Effect.Effect<ReadonlyArray<Finding>, never, HttpClient.HttpClient | Socket.WebSocketConstructor> =>
   Effect.gen(function* () {
     const { baseUrl } = account
     const request = HttpClientRequest.get(`${baseUrl.href.replace(/\/+$/, "")}/models`).pipe(
@@ -132,7 +136,7 @@ const checkAccount = (account: Account): Effect.Effect<ReadonlyArray<Finding>, n
     }
     const key = checkKey(answer.success, account)
     const clock = checkClock(answer.success.headers["date"], beforeMs, afterMs)
-    return key.standing === "ok" ? [key, ...checkModels(account, answer.success.body), clock] : [key, clock]
+    return key.standing === "ok" ? [key, ...(yield* checkStock(account, answer.success.body)), clock] : [key, clock]
   })
 
 /** The models of the second choices. */
@@ -149,11 +153,11 @@ const isSameAccount = (one: TogetherSettings, other: TogetherSettings): boolean 
 const asWarning = (found: Finding): Finding =>
   found.standing === "broken" ? { ...found, standing: "warning", found: `second choice: ${found.found}` } : found
 
-/** Looks at the provider and its three models, and at the second choices, wherever they are. */
+/** Looks at the provider, its three models and the voice, and at the second choices, wherever they are. */
 export const checkProvider = (
   together: TogetherSettings,
   second: FallbackSettings
-): Effect.Effect<ReadonlyArray<Finding>, never, HttpClient.HttpClient> =>
+): Effect.Effect<ReadonlyArray<Finding>, never, HttpClient.HttpClient | Socket.WebSocketConstructor> =>
   Effect.gen(function* () {
     const first: Account = {
       apiKey: together.apiKey,
@@ -164,22 +168,26 @@ export const checkProvider = (
         ["STT_MODEL", together.sttModel],
         ["LLM_MODEL", together.llmModel],
         ["TTS_MODEL", together.ttsModel]
-      ]
+      ],
+      speech: { settings: together, voiceName: "TTS_VOICE" }
     }
     const findings = yield* checkAccount(first)
     const other = second.speechToText ?? second.languageModel ?? second.textToSpeech
     if (other === undefined) return findings
-    const models = secondModels(second)
     const elsewhere = yield* checkAccount({
       apiKey: other.apiKey,
       baseUrl: other.baseUrl,
       keyName: Redacted.value(other.apiKey) === Redacted.value(together.apiKey) ? first.keyName : "FALLBACK_API_KEY",
       urlName: other.baseUrl.href === together.baseUrl.href ? first.urlName : "FALLBACK_BASE_URL",
-      models
+      models: secondModels(second),
+      speech:
+        second.textToSpeech === undefined
+          ? undefined
+          : { settings: second.textToSpeech, voiceName: "TTS_FALLBACK_VOICE" }
     })
     // One account is not told of twice, nor one clock.
     const news = elsewhere.filter(
-      ({ about }) => about === "models" || (about !== "clock" && !isSameAccount(together, other))
+      ({ about }) => about === "models" || about === "voice" || (about !== "clock" && !isSameAccount(together, other))
     )
     return [...findings, ...news.map(asWarning)]
   })

@@ -1,6 +1,6 @@
 /** Stands in for Together's text-to-speech socket: tones or scripted audio for the text it is sent, with the faults a real service shows. Has no voice. */
-import { Effect, type Layer } from "effect"
-import { HttpRouter } from "effect/http"
+import { Effect, Layer } from "effect"
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import {
   bearerKey,
   type EmulatedSocketControls,
@@ -18,9 +18,15 @@ export { type TtsEmulatorScript, type TtsItem, type TtsViolation } from "./TtsSc
 
 /** A running emulator. */
 export interface TtsEmulator extends EmulatedSocketControls<TtsEvent> {
-  /** The resource `/v1/audio/speech/websocket`, for `serveEmulator` or a server of one's own. */
+  /** The resources `/v1/audio/speech/websocket` and `/v1/voices`, for `serveEmulator` or a server of one's own. */
   readonly routes: Layer.Layer<never, never, HttpRouter.HttpRouter>
 }
+
+const keyProblem = (
+  script: TtsEmulatorScript,
+  query: Readonly<Record<string, string>>,
+  authorization: string | undefined
+): Refusal | undefined => problemInKey(bearerKey(authorization) ?? query["api_key"], script.apiKey)
 
 /** What the service would not accept in an upgrade; undefined: nothing. */
 const problemIn = (
@@ -28,7 +34,7 @@ const problemIn = (
   query: Readonly<Record<string, string>>,
   authorization: string | undefined
 ): Refusal | undefined => {
-  const problem = problemInKey(bearerKey(authorization) ?? query["api_key"], script.apiKey)
+  const problem = keyProblem(script, query, authorization)
   if (problem !== undefined) return problem
   const { model = "hexgrad/Kokoro-82M", response_format: format = "pcm" } = query
   if (script.models?.includes(model) === false) {
@@ -42,7 +48,7 @@ const problemIn = (
 /**
  * An emulator that follows a script. `GET /v1/audio/speech/websocket` checks the key, `model`, `voice` and
  * `response_format` and becomes a WebSocket; `segment` and `max_partial_length` are followed. Every wait in it is on the
- * Clock.
+ * Clock. `GET /v1/voices` lists the voices of the script, if it has any.
  *
  * Contexts speak at the same time, the items of one context in turn. What comes as audio does not depend on
  * `response_format` and `sample_rate`, as with the service, but on the script alone.
@@ -76,5 +82,21 @@ export const ttsEmulator = Effect.fnUntraced(function* (script: TtsEmulatorScrip
     )
   })
 
-  return { routes: HttpRouter.add("GET", "/v1/audio/speech/websocket", handle), ...controls }
+  const listVoices = Effect.map(HttpServerRequest.HttpServerRequest, ({ headers, originalUrl }) => {
+    const query = Object.fromEntries(new URL(originalUrl, "http://localhost").searchParams)
+    const problem =
+      keyProblem(script, query, headers["authorization"]) ??
+      (script.voices === undefined ? refusal(404, "not_emulated", "the script has no list of voices") : undefined)
+    if (problem !== undefined)
+      return HttpServerResponse.jsonUnsafe({ error: problem.error }, { status: problem.status })
+    const models = query["model"] === undefined ? (script.models ?? []) : [query["model"]]
+    const voices = script.voices?.map((name) => ({ name }))
+    return HttpServerResponse.jsonUnsafe({ data: models.map((model) => ({ model, voices })) })
+  })
+
+  const routes = Layer.merge(
+    HttpRouter.add("GET", "/v1/audio/speech/websocket", handle),
+    HttpRouter.add("GET", "/v1/voices", listVoices)
+  )
+  return { routes, ...controls }
 })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -7,6 +7,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { renderFinding } from "../../src/cli/DoctorFinding.ts"
 import { serveEmulator } from "../../src/testing/EmulatorServer.ts"
+import { ttsEmulator } from "../../src/testing/TtsEmulator.ts"
 import { signFor, signedEnv } from "../support/httpServer.ts"
 import { startNode } from "../support/process.ts"
 
@@ -22,9 +23,12 @@ const standings = (stdout: string) =>
     .filter((line) => /^\w/.test(line))
     .map((line) => line.slice(0, 25).trim().replace(/ +/, " "))
 
-/** A provider that has these models. */
+/** A provider that has these models, and one voice. */
 const provider = (ids: ReadonlyArray<string>) =>
-  serveEmulator(HttpRouter.add("GET", "/v1/models", HttpServerResponse.jsonUnsafe(ids.map((id) => ({ id })))))
+  Effect.flatMap(ttsEmulator({ voices: ["af_heart"] }), ({ routes }) => {
+    const models = HttpServerResponse.jsonUnsafe(ids.map((id) => ({ id })))
+    return serveEmulator(Layer.merge(HttpRouter.add("GET", "/v1/models", models), routes))
+  })
 
 describe("the command", { timeout: 30_000 }, () => {
   it.live("finds nothing in the way of calls where there is nothing, and shows no secret", () =>
@@ -46,6 +50,7 @@ describe("the command", { timeout: 30_000 }, () => {
         "ok models",
         "ok models",
         "ok models",
+        "ok voice",
         "ok clock",
         "ok port",
         "warning public URL",
@@ -53,6 +58,26 @@ describe("the command", { timeout: 30_000 }, () => {
       ])
       assert.deepStrictEqual([code, stderr], [0, ""])
       assert.notInclude(stdout, "not-to-be-seen")
+    })
+  )
+
+  it.live("says which voice is not there, and what to set instead", () =>
+    Effect.gen(function* () {
+      const url = yield* provider(["stt", "llm", "tts"])
+      const { code, stderr, stdout } = yield* doctor({
+        TOGETHER_API_KEY: "key",
+        TOGETHER_BASE_URL: new URL("/v1", url).href,
+        STT_MODEL: "stt",
+        LLM_MODEL: "llm",
+        TTS_MODEL: "tts",
+        TTS_VOICE: "af_hart",
+        PORT: "0"
+      })
+      assert.include(
+        stdout.replace(/\s+/g, " "),
+        `broken voice TTS_VOICE: af_hart is not among the voices of tts at ${url.host} → set TTS_VOICE to one of them, such as af_heart`
+      )
+      assert.deepStrictEqual([code, stderr], [1, "One thing is in the way of calls.\n"])
     })
   )
 

@@ -1,5 +1,6 @@
+import * as NodeWS from "@effect/platform-node/NodeWS"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Redacted } from "effect"
+import { Duration, Effect, Layer, Redacted } from "effect"
 import { FetchHttpClient, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { type Finding } from "../../src/cli/DoctorFinding.ts"
 import { checkProvider } from "../../src/cli/DoctorProvider.ts"
@@ -7,6 +8,7 @@ import { checkNumbers } from "../../src/cli/DoctorTwilio.ts"
 import { defaultEdgeSettings, type EdgeSettings } from "../../src/schema/EdgeSettings.ts"
 import { type FallbackSettings } from "../../src/services/FallbackConfig.ts"
 import { serveEmulator } from "../../src/testing/EmulatorServer.ts"
+import { ttsEmulator } from "../../src/testing/TtsEmulator.ts"
 import { freePort } from "../support/httpServer.ts"
 
 const together = (baseUrl: URL) => ({
@@ -22,20 +24,21 @@ const ids = ["openai/whisper-large-v3", "meta-llama/Meta-Llama-3.1-8B-Instruct-T
 const none: FallbackSettings = { speechToText: undefined, languageModel: undefined, textToSpeech: undefined }
 const list = ids.map((id) => ({ id, object: "model" }))
 
-/** Answers one path like this; what was asked is kept. */
+const client = Layer.merge(NodeWS.layerWebSocketConstructor, FetchHttpClient.layer)
+
+/** Answers one path like this, and has one voice; what was asked on that path is kept. */
 const serveOne = (path: HttpRouter.PathInput, answer: HttpServerResponse.HttpServerResponse) =>
   Effect.gen(function* () {
     const authorizations: Array<string | undefined> = []
-    const url = yield* serveEmulator(
-      HttpRouter.add(
-        "GET",
-        path,
-        Effect.map(HttpServerRequest.HttpServerRequest, ({ headers }) => {
-          authorizations.push(headers["authorization"])
-          return answer
-        })
-      )
+    const asked = HttpRouter.add(
+      "GET",
+      path,
+      Effect.map(HttpServerRequest.HttpServerRequest, ({ headers }) => {
+        authorizations.push(headers["authorization"])
+        return answer
+      })
     )
+    const url = yield* serveEmulator(Layer.merge(asked, (yield* ttsEmulator({ voices: ["af_heart"] })).routes))
     return { url, authorizations }
   })
 
@@ -46,7 +49,7 @@ const look = (answer: HttpServerResponse.HttpServerResponse) =>
     assert.deepStrictEqual(authorizations, ["Bearer not-to-be-seen"])
     assert.notInclude(JSON.stringify(findings), "not-to-be-seen")
     return findings
-  }).pipe(Effect.provide(FetchHttpClient.layer))
+  }).pipe(Effect.provide(client))
 
 const standings = (findings: ReadonlyArray<Finding>) => findings.map(({ about, standing }) => `${about} ${standing}`)
 
@@ -61,6 +64,7 @@ describe("the model provider", () => {
         "models ok",
         "models ok",
         "models ok",
+        "voice ok",
         "clock ok"
       ])
     })
@@ -103,7 +107,7 @@ describe("the model provider", () => {
   it.live("answers in another language", () =>
     Effect.gen(function* () {
       const findings = yield* look(HttpServerResponse.text("<html>"))
-      assert.deepStrictEqual(standings(findings), ["key ok", "models warning", "clock ok"])
+      assert.deepStrictEqual(standings(findings), ["key ok", "models warning", "voice ok", "clock ok"])
     })
   )
 
@@ -128,7 +132,7 @@ describe("the model provider", () => {
       const findings = yield* checkProvider(together(new URL(`http://127.0.0.1:${yield* freePort}/v1`)), none)
       assert.deepStrictEqual(standings(findings), ["provider broken"])
       assert.include(findings[0]?.found, "nothing listens there (ECONNREFUSED)")
-    }).pipe(Effect.provide(FetchHttpClient.layer))
+    }).pipe(Effect.provide(client))
   )
 })
 
@@ -141,11 +145,23 @@ describe("the second choices", () => {
       const settings = together(new URL("/v1", url))
       const second = { ...settings, llmModel: "hexgrad/Kokoro-82M", ttsModel: "hexgrad/Kokoro-83M" }
       const findings = yield* checkProvider(settings, { ...none, languageModel: second, textToSpeech: second })
+      // A model that is not there is not asked for its voice.
       assert.deepStrictEqual(standings(findings).slice(-3), ["clock ok", "models ok", "models warning"])
       assert.strictEqual(findings.at(-2)?.found, "LLM_FALLBACK_MODEL: hexgrad/Kokoro-82M is there")
       assert.include(findings.at(-1)?.found, "second choice: TTS_FALLBACK_MODEL: hexgrad/Kokoro-83M is not among")
       assert.include(findings.at(-1)?.fix, "set TTS_FALLBACK_MODEL to one of its models, such as hexgrad/Kokoro-82M")
-    }).pipe(Effect.provide(FetchHttpClient.layer))
+    }).pipe(Effect.provide(client))
+  )
+
+  it.live("have a voice of their own, which may be missing", () =>
+    Effect.gen(function* () {
+      const { url } = yield* serveOne("/v1/models", first)
+      const settings = together(new URL("/v1", url))
+      const findings = yield* checkProvider(settings, { ...none, textToSpeech: { ...settings, ttsVoice: "af_hart" } })
+      assert.deepStrictEqual(standings(findings).slice(-3), ["clock ok", "models ok", "voice warning"])
+      assert.include(findings.at(-1)?.found, "second choice: TTS_FALLBACK_VOICE: af_hart is not among the voices of")
+      assert.strictEqual(findings.at(-1)?.fix, "set TTS_FALLBACK_VOICE to one of them, such as af_heart")
+    }).pipe(Effect.provide(client))
   )
 
   it.live("elsewhere are asked for with their own key, which is not shown", () =>
@@ -163,7 +179,7 @@ describe("the second choices", () => {
       assert.deepStrictEqual(there.authorizations, ["Bearer nor-this"])
       assert.deepStrictEqual(here.authorizations, ["Bearer not-to-be-seen"])
       assert.notInclude(JSON.stringify(findings), "nor-this")
-    }).pipe(Effect.provide(FetchHttpClient.layer))
+    }).pipe(Effect.provide(client))
   )
 })
 
@@ -185,7 +201,7 @@ describe("the numbers of the carrier's account", () => {
       const text = JSON.stringify(findings)
       for (const secret of ["not-to-be-seen", "5550100"]) assert.notInclude(text, secret)
       return findings
-    }).pipe(Effect.provide(FetchHttpClient.layer))
+    }).pipe(Effect.provide(client))
   const number = (voice_url: string | null, voice_fallback_url: string | null = null) => ({
     phone_number: "+15550100",
     voice_url,
@@ -233,6 +249,6 @@ describe("the numbers of the carrier's account", () => {
       const look = (edge: EdgeSettings) => Effect.map(checkNumbers(edge, nowhere), standings)
       assert.deepStrictEqual(yield* look({ ...edge, accountSid: undefined }), ["numbers skipped"])
       assert.deepStrictEqual(yield* look({ ...edge, verification: undefined }), ["numbers skipped"])
-    }).pipe(Effect.provide(FetchHttpClient.layer))
+    }).pipe(Effect.provide(client))
   )
 })

@@ -374,3 +374,23 @@ describe("connections it does not want", () => {
     })
   )
 })
+
+describe("the list of voices", () => {
+  live("is that of the script, for who has the key", () =>
+    Effect.gen(function* () {
+      const list = Effect.fnUntraced(function* (script: TtsEmulatorScript, key = "right") {
+        const origin = yield* serveEmulator((yield* ttsEmulator(script)).routes)
+        return yield* Effect.promise(async () => {
+          const headers = { Authorization: `Bearer ${key}` }
+          const response = await fetch(new URL("/v1/voices?model=m", origin), { headers })
+          return [response.status, await response.json()] as const
+        })
+      })
+      const script = { apiKey: Redacted.make("right"), voices: ["tara", "leo"] }
+      const voices = [{ name: "tara" }, { name: "leo" }]
+      assert.deepStrictEqual(yield* list(script), [200, { data: [{ model: "m", voices }] }])
+      assert.strictEqual((yield* list(script, "wrong"))[0], 401)
+      assert.strictEqual((yield* list({}))[0], 404)
+    })
+  )
+})
