@@ -6,6 +6,7 @@ import { Clock, Context, Duration, Effect, Layer, Logger, Redacted, type Scope, 
 import * as LanguageModel from "effect/ai/LanguageModel"
 import { connect, createServer, type Server, type Socket } from "node:net"
 import { parseArgs } from "node:util"
+import * as Choices from "../src/layers/Choices.ts"
 import * as KeptHttpClient from "../src/layers/KeptHttpClient.ts"
 import * as ReadySockets from "../src/layers/ReadySockets.ts"
 import * as TogetherLanguageModel from "../src/layers/TogetherLanguageModel.ts"
@@ -67,7 +68,7 @@ const services = (baseUrl: URL) => {
   const config = configOf({ services: { languageModel: { replies: [] } } })
   const together = { ...config.together, apiKey: Redacted.make("bench"), baseUrl }
   return Layer.mergeAll(
-    TogetherPrewarm.layer,
+    TogetherPrewarm.layer.pipe(Layer.provide(Choices.layer)),
     TogetherSpeechToText.layer,
     TogetherTextToSpeech.layer,
     TogetherLanguageModel.layer

@@ -2,6 +2,7 @@
 import { Effect, Layer } from "effect"
 import { EdgeConfig } from "../services/EdgeConfig.ts"
 import { Provider } from "../services/Provider.ts"
+import * as Choices from "./Choices.ts"
 import * as EndpointingByWords from "./EndpointingByWords.ts"
 import * as KeptHttpClient from "./KeptHttpClient.ts"
 import * as KeptSpeechMemory from "./KeptSpeechMemory.ts"
@@ -22,7 +23,7 @@ const sockets = Layer.unwrap(
 ).pipe(Layer.provide(VendorSockets.layer))
 
 const together = Layer.merge(Providers.layer, TogetherPrewarm.layer).pipe(
-  Layer.provide([sockets, KeptHttpClient.layer])
+  Layer.provide([Choices.layer, sockets, KeptHttpClient.layer])
 )
 
 /** Recognition, language model and voice, from whom the configuration says. */

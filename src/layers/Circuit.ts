@@ -28,6 +28,9 @@ export const initial: CircuitState = { failedAt: [], openUntil: undefined }
 export const isOpen = (state: CircuitState, nowMs: number): boolean =>
   state.openUntil !== undefined && nowMs < state.openUntil
 
+/** Whether it has failed since it last worked. */
+export const isFailing = (state: CircuitState): boolean => state.failedAt.length > 0
+
 /** Lets a request through or not. The first one through an open circuit is on trial; the next one waits as long again. */
 export const admit = (
   settings: CircuitSettings,
@@ -53,6 +56,8 @@ export const failed = (settings: CircuitSettings, state: CircuitState, nowMs: nu
 export interface Circuit {
   /** Whether nobody is to ask now; changes nothing. */
   readonly isOpen: Effect.Effect<boolean>
+  /** Whether it has failed since it last worked; changes nothing. */
+  readonly isFailing: Effect.Effect<boolean>
   /** Whether this request may be made; whoever is let through tells how it went. */
   readonly admit: Effect.Effect<boolean>
   readonly succeeded: Effect.Effect<void>
@@ -87,6 +92,7 @@ export const make = (service: string, settings: CircuitSettings = defaultCircuit
 
     return {
       isOpen: Effect.sync(() => isOpen(state, nowMs())),
+      isFailing: Effect.sync(() => isFailing(state)),
       admit: Effect.sync(() => {
         const [next, admitted] = admit(settings, state, nowMs())
         state = next

@@ -1,13 +1,12 @@
 /** Recognition, language model and voice as they are configured: each with its second choice if there is one, and behind circuits that all calls share. Owns no behaviour. */
-import { Context, Duration, Effect, Layer } from "effect"
+import { Array as Arr, Context, Duration, Effect, Layer } from "effect"
 import * as LanguageModel from "effect/ai/LanguageModel"
 import { type HttpClient } from "effect/http"
 import { type Socket } from "effect/socket"
-import { AppConfig, type TogetherSettings } from "../services/AppConfig.ts"
-import { FallbackConfig } from "../services/FallbackConfig.ts"
+import { AppConfig } from "../services/AppConfig.ts"
 import { SpeechToText } from "../services/SpeechToText.ts"
 import { TextToSpeech } from "../services/TextToSpeech.ts"
-import * as Circuit from "./Circuit.ts"
+import { type Choice, Choices } from "./Choices.ts"
 import * as FallbackLanguageModel from "./FallbackLanguageModel.ts"
 import * as FallbackSpeechToText from "./FallbackSpeechToText.ts"
 import * as FallbackTextToSpeech from "./FallbackTextToSpeech.ts"
@@ -28,66 +27,58 @@ const patienceOf = (deadline: Duration.Duration, candidates: number, index: numb
   return Duration.millis(index === 0 ? ms * FIRST_SHARE : (ms * (1 - FIRST_SHARE)) / (candidates - 1))
 }
 
-/** The same service for each of the settings, in order, each with its circuit and its patience. */
+/** The same service from each of the choices, in order, each with its circuit and its patience. */
 const candidatesOf = Effect.fnUntraced(function* <S, Service, R>(
-  service: string,
   key: Context.Key<S, Service>,
   layer: Layer.Layer<S, never, R>,
-  settings: ReadonlyArray<TogetherSettings>,
+  choices: Arr.NonEmptyReadonlyArray<Choice>,
   deadline: Duration.Duration
 ) {
   const config = yield* AppConfig
-  return yield* Effect.forEach(settings, (together, index) =>
+  return yield* Effect.forEach(choices, ({ circuit, settings }, index) =>
     Effect.gen(function* () {
-      const own = Layer.provide(Layer.fresh(layer), Layer.succeed(AppConfig, { ...config, together }))
+      const own = Layer.provide(Layer.fresh(layer), Layer.succeed(AppConfig, { ...config, together: settings }))
       return {
         service: Context.get(yield* Layer.build(own), key),
-        circuit: yield* Circuit.make(index === 0 ? service : `second ${service}`),
-        patience: patienceOf(deadline, settings.length, index)
+        circuit,
+        patience: patienceOf(deadline, choices.length, index)
       }
     })
   )
 })
 
-const chosen = (first: TogetherSettings, second: TogetherSettings | undefined): ReadonlyArray<TogetherSettings> =>
-  second === undefined ? [first] : [first, second]
-
 /** The three services of a call on Together, or on whoever else speaks like it. */
 export const layer: Layer.Layer<
   SpeechToText | LanguageModel.LanguageModel | TextToSpeech,
   never,
-  AppConfig | HttpClient.HttpClient | Socket.WebSocketConstructor
+  AppConfig | Choices | HttpClient.HttpClient | Socket.WebSocketConstructor
 > = Layer.unwrap(
   Effect.gen(function* () {
-    const { deadlines, together } = yield* AppConfig
-    const second = yield* FallbackConfig
+    const { deadlines } = yield* AppConfig
+    const choices = yield* Choices
     const recognisers = yield* candidatesOf(
-      "speech recognition",
       SpeechToText,
       TogetherSpeechToText.layer,
-      chosen(together, second.speechToText),
+      choices.speechToText,
       deadlines.transcript
     )
     const voices = yield* candidatesOf(
-      "speech synthesis",
       TextToSpeech,
       TogetherTextToSpeech.layer,
-      chosen(together, second.textToSpeech),
+      choices.textToSpeech,
       deadlines.firstAudio
     )
-    const [first, ...others] = (yield* candidatesOf(
-      "language model",
+    const models = yield* candidatesOf(
       LanguageModel.LanguageModel,
       TogetherLanguageModel.layer,
-      chosen(together, second.languageModel),
+      choices.languageModel,
       deadlines.firstToken
-    )).map(({ service, ...rest }) => ({ model: service, ...rest }))
+    )
+    const [first, ...others] = Arr.map(models, ({ service, ...rest }) => ({ model: service, ...rest }))
     return Layer.mergeAll(
       FallbackSpeechToText.layer(recognisers),
       FallbackTextToSpeech.layer(voices),
-      first === undefined
-        ? TogetherLanguageModel.layer
-        : Layer.succeed(LanguageModel.LanguageModel, FallbackLanguageModel.make(first, ...others))
+      Layer.succeed(LanguageModel.LanguageModel, FallbackLanguageModel.make(first, ...others))
     )
   })
 )

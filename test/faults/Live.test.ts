@@ -2,6 +2,7 @@
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Layer, Metric } from "effect"
 import { FetchHttpClient } from "effect/http"
+import * as Choices from "../../src/layers/Choices.ts"
 import * as Providers from "../../src/layers/Providers.ts"
 import * as TogetherLanguageModel from "../../src/layers/TogetherLanguageModel.ts"
 import * as TogetherSpeechToText from "../../src/layers/TogetherSpeechToText.ts"
@@ -95,6 +96,7 @@ const hold = (row: LiveRow) =>
       Layer.provide(TogetherLanguageModel.layer, own("languageModel"))
     )
     const secondChoices = Providers.layer.pipe(
+      Layer.provide(Choices.layer),
       Layer.provide(Layer.succeed(AppConfig, { ...config, together: { ...there, baseUrl: nowhere } })),
       Layer.provide(Layer.succeed(FallbackConfig, { speechToText: there, languageModel: there, textToSpeech: there }))
     )

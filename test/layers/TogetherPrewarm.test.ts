@@ -1,16 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as NodeWS from "@effect/platform-node/NodeWS"
 import { Context, Effect, Layer, Queue, Redacted, Stream } from "effect"
-import { FetchHttpClient } from "effect/http"
+import * as LanguageModel from "effect/ai/LanguageModel"
+import { FetchHttpClient, HttpRouter, HttpServerResponse } from "effect/http"
 import { createServer, type IncomingMessage, type Server } from "node:http"
 import { fileURLToPath } from "node:url"
+import * as Choices from "../../src/layers/Choices.ts"
 import * as KeptHttpClient from "../../src/layers/KeptHttpClient.ts"
+import * as Providers from "../../src/layers/Providers.ts"
 import * as ReadySockets from "../../src/layers/ReadySockets.ts"
 import * as TogetherLanguageModel from "../../src/layers/TogetherLanguageModel.ts"
 import * as TogetherPrewarm from "../../src/layers/TogetherPrewarm.ts"
 import * as TogetherSpeechToText from "../../src/layers/TogetherSpeechToText.ts"
 import * as TogetherTextToSpeech from "../../src/layers/TogetherTextToSpeech.ts"
-import { type AppConfig } from "../../src/services/AppConfig.ts"
+import { AppConfig, type TogetherSettings } from "../../src/services/AppConfig.ts"
+import { FallbackConfig } from "../../src/services/FallbackConfig.ts"
 import { Prewarm } from "../../src/services/Prewarm.ts"
 import { SpeechToText } from "../../src/services/SpeechToText.ts"
 import { TextToSpeech } from "../../src/services/TextToSpeech.ts"
@@ -18,7 +22,7 @@ import { chatEmulator } from "../../src/testing/ChatEmulator.ts"
 import { hangUp, waitUntilAgentSpeaks } from "../../src/testing/CallerScript.ts"
 import { serveEmulator } from "../../src/testing/EmulatorServer.ts"
 import { httpCall } from "../../src/testing/HttpCall.ts"
-import { sttEmulator } from "../../src/testing/SttEmulator.ts"
+import { SttConnectionFault, sttEmulator } from "../../src/testing/SttEmulator.ts"
 import { ttsEmulator } from "../../src/testing/TtsEmulator.ts"
 import { callSid, openCall, postForm, serve, signedEnv, signFor } from "../support/httpServer.ts"
 import { startNode } from "../support/process.ts"
@@ -26,7 +30,7 @@ import { configLayer, KEY, say } from "../support/Recognition.ts"
 
 const services = (config: Layer.Layer<AppConfig>) =>
   Layer.mergeAll(
-    TogetherPrewarm.layer,
+    TogetherPrewarm.layer.pipe(Layer.provide(Choices.layer)),
     TogetherSpeechToText.layer,
     TogetherTextToSpeech.layer,
     TogetherLanguageModel.layer
@@ -120,6 +124,88 @@ describe("a call that was announced", () => {
         TogetherLanguageModel.connectAhead(new URL("http://127.0.0.1:1/v1")),
         yield* Layer.build(KeptHttpClient.layer)
       )
+    })
+  )
+})
+
+describe("a call that was announced, with a second choice of everything", () => {
+  /** All three services, and how often each was connected to ahead of a request or for one; `refuses`: they do not take the key. */
+  const provider = Effect.fnUntraced(function* (refuses: boolean) {
+    const fault = refuses ? { connectionFault: () => SttConnectionFault.Refuse({ status: 401 }) } : {}
+    const stt = yield* sttEmulator(fault)
+    const tts = yield* ttsEmulator(fault)
+    const ahead = yield* Queue.unbounded<void>()
+    const answer = refuses
+      ? HttpServerResponse.empty({ status: 401 })
+      : HttpServerResponse.text(replied, { contentType: "text/event-stream" })
+    const chat = Layer.merge(
+      HttpRouter.add("POST", "/v1/chat/completions", answer),
+      HttpRouter.add(
+        "OPTIONS",
+        "/v1/chat/completions",
+        Effect.as(Queue.offer(ahead, undefined), HttpServerResponse.empty())
+      )
+    )
+    const origin = yield* serveEmulator(Layer.mergeAll(stt.routes, tts.routes, chat))
+    const asked = Effect.gen(function* () {
+      const times = (events: ReadonlyArray<{ readonly _tag: string }>) =>
+        events.filter(({ _tag }) => _tag === "Asked").length
+      return { stt: times(yield* stt.events), tts: times(yield* tts.events), ahead: Queue.sizeUnsafe(ahead) }
+    })
+    return { url: new URL("/v1", origin), stt, tts, ahead, asked }
+  })
+
+  const make = Effect.fnUntraced(function* (fails: boolean) {
+    const first = yield* provider(fails)
+    const second = yield* provider(false)
+    const config = yield* Effect.provide(AppConfig, configLayer(first.url))
+    const there: TogetherSettings = { ...config.together, baseUrl: second.url }
+    const context = yield* Layer.build(
+      Layer.merge(Providers.layer, TogetherPrewarm.layer).pipe(
+        Layer.provide([
+          Choices.layer,
+          KeptHttpClient.layer,
+          ReadySockets.layer({ limit: 4 }).pipe(Layer.provide(NodeWS.layerWebSocketConstructor))
+        ]),
+        Layer.provide(Layer.succeed(AppConfig, config)),
+        Layer.provide(Layer.succeed(FallbackConfig, { speechToText: there, languageModel: there, textToSpeech: there }))
+      )
+    )
+    /** Has each service do something, in a call. */
+    const call = Effect.gen(function* () {
+      const recognition = yield* Context.get(context, SpeechToText).open
+      assert.match(yield* say(recognition, 1, 5), /^segment \d$/)
+      const voice = yield* Context.get(context, TextToSpeech).open
+      assert.isAbove((yield* Stream.runCollect(voice.speak(Stream.make("Hello.")))).length, 0)
+      const model = Context.get(context, LanguageModel.LanguageModel)
+      yield* Stream.runDrain(model.streamText({ prompt: "Are you there?" }))
+    }).pipe(Effect.scoped)
+    return { first, second, call, prepare: Context.get(context, Prewarm).prepare }
+  })
+
+  it.live("does not touch it while the first one works", () =>
+    Effect.gen(function* () {
+      const { call, first, prepare, second } = yield* make(false)
+      yield* prepare
+      yield* Queue.take(first.ahead)
+      yield* call
+      yield* prepare
+      yield* Queue.take(first.ahead)
+      assert.deepStrictEqual(yield* second.asked, { stt: 0, tts: 0, ahead: 0 })
+    })
+  )
+
+  it.live("finds it connected once the first one has failed", () =>
+    Effect.gen(function* () {
+      const { call, prepare, second } = yield* make(true)
+      yield* call
+      assert.deepStrictEqual(yield* second.asked, { stt: 1, tts: 1, ahead: 0 })
+      yield* prepare
+      yield* Queue.take(second.ahead)
+      yield* second.stt.awaitEvent("Ready", ({ connection }) => connection === 1)
+      yield* second.tts.awaitEvent("Ready", ({ connection }) => connection === 1)
+      yield* call
+      assert.deepStrictEqual(yield* second.asked, { stt: 2, tts: 2, ahead: 0 })
     })
   )
 })
