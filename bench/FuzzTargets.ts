@@ -236,7 +236,7 @@ const synthesis = (): Target["read"] => {
     session.state = next
     let over = false
     for (const output of outputs) {
-      if (output._tag === "Say") session.routing.open(output.context, inbox)
+      if (output._tag === "Say") session.routing.open(output.context, inbox, 0)
       if (output._tag === "Emit") must(output.audio.samples.length < 1e6, "a piece of speech has no end")
       over ||= output._tag === "Ended" || output._tag === "Failed"
     }

@@ -200,7 +200,7 @@ export const connect = Effect.fnUntraced(function* (
 
   const cancel = (context: string): Effect.Effect<void> =>
     Effect.suspend(() => {
-      switch (routing.cancel(context)) {
+      switch (routing.cancel(context, nowMs())) {
         case "ask":
           return Effect.andThen(send([{ type: "context.cancel", context_id: context }]), replaceIfWornOut)
         case "replace":
@@ -234,7 +234,7 @@ export const connect = Effect.fnUntraced(function* (
     say: (inbox, context, text) =>
       Effect.suspend(() => {
         if (link === undefined) return Effect.void
-        routing.open(context, inbox)
+        routing.open(context, inbox, nowMs())
         return send([
           { type: "input_text_buffer.append", context_id: context, text },
           { type: "input_text_buffer.commit", context_id: context }

@@ -28,6 +28,18 @@ export type Signal =
 /** Contexts after which an idle connection is replaced: the service may count finished ones for as long as it lives. */
 const WORN_OUT = MAX_CONTEXTS - 10
 
+/** Time in a context without a word from the service after which the connection counts as dead, in milliseconds. */
+const DEAD_MS = 1500
+
+/** A context that is open. */
+interface OpenContext {
+  readonly inbox: Inbox
+  /** When something was first to be said in it, in milliseconds on the caller's clock. */
+  readonly sinceMs: number
+  /** How often the service had said anything before. */
+  readonly toldBefore: number
+}
+
 const ready: Signal = { _tag: "Ready" }
 
 /** The signal to replace the connection. */
@@ -38,7 +50,7 @@ export class TtsRouting {
   readonly #endpoint: TtsEndpoint
   readonly #inboxes = new Set<Inbox>()
   /** Open contexts, the latest one last. */
-  readonly #contexts = new Map<string, Inbox>()
+  readonly #contexts = new Map<string, OpenContext>()
   /** Contexts that were cancelled and may still be heard of. */
   readonly #cancelled = new Set<string>()
   /** The context that was finished last. */
@@ -47,6 +59,8 @@ export class TtsRouting {
   #anonymous = false
   #overran = false
   #opened = 0
+  /** Speech, ends and failures that the service has told of. */
+  #told = 0
   #proven = false
   #problem: TextToSpeechError | undefined
   #malformed = 0
@@ -88,7 +102,7 @@ export class TtsRouting {
   /** Tells the inbox nothing any more and returns the contexts it has open. */
   remove(inbox: Inbox): ReadonlyArray<string> {
     this.#inboxes.delete(inbox)
-    return [...this.#contexts].filter(([, owner]) => owner === inbox).map(([context]) => context)
+    return [...this.#contexts].filter(([, open]) => open.inbox === inbox).map(([context]) => context)
   }
 
   /** Tells everybody. */
@@ -109,10 +123,10 @@ export class TtsRouting {
     this.#malformed = 0
   }
 
-  /** The context is used by the inbox. */
-  open(context: string, inbox: Inbox): void {
+  /** The context is used by the inbox from `nowMs` on. */
+  open(context: string, inbox: Inbox, nowMs: number): void {
     if (this.#contexts.has(context)) return
-    this.#contexts.set(context, inbox)
+    this.#contexts.set(context, { inbox, sinceMs: nowMs, toldBefore: this.#told })
     this.#opened += 1
   }
 
@@ -124,11 +138,14 @@ export class TtsRouting {
   /**
    * What comes for the context is not wanted any more.
    *
-   * Tells what to do about it: ask the service to stop, or replace the connection, or nothing.
+   * Tells what to do about it: ask the service to stop, or replace the connection, or nothing. A connection on
+   * which nothing came for long looks open and may lead nowhere: whoever gives up on it needs another one next time.
    */
-  cancel(context: string): "ask" | "replace" | "nothing" {
-    if (!this.#contexts.delete(context)) return "nothing"
-    if (this.#anonymous) return "replace"
+  cancel(context: string, nowMs: number): "ask" | "replace" | "nothing" {
+    const open = this.#contexts.get(context)
+    if (open === undefined) return "nothing"
+    this.#contexts.delete(context)
+    if (this.#anonymous || (this.#told === open.toldBefore && nowMs - open.sinceMs >= DEAD_MS)) return "replace"
     this.#cancelled.add(context)
     return "ask"
   }
@@ -187,12 +204,13 @@ export class TtsRouting {
 
   /** Tells the context that is named, or else the latest one that is open. */
   #tell(named: string | undefined, input: (context: string) => ReplyInput): undefined {
+    this.#told += 1
     const context = isAnonymous(named) ? this.#onlyContext() : named
-    const inbox = context === undefined ? undefined : this.#contexts.get(context)
-    if (context === undefined || inbox === undefined) return
+    const open = context === undefined ? undefined : this.#contexts.get(context)
+    if (context === undefined || open === undefined) return
     // The service works in order: with this context it has left behind whatever was cancelled before.
     if (context === named) this.#cancelled.clear()
-    inbox(input(context))
+    open.inbox(input(context))
   }
 
   /** The latest open context, if nothing can still come for another one. */

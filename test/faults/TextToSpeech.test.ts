@@ -29,6 +29,9 @@ const lost = /^Speech synthesis has no connection/
 const failed = (what: RegExp): RegExp => new RegExp(`^text to speech: .*${what.source}`)
 const silent = failed(/no speech came within 5 s/)
 
+/** Sockets on which something comes of what is said. */
+const alive = new WeakSet<object>()
+
 const refused = (why: number | string): VoiceFaults => ({ dialled: (socket) => socket.refuse(why) })
 
 /** The file of an utterance, as some services send it. */
@@ -50,6 +53,18 @@ describe("the voice", () => {
     ]),
     row("never opens the connection", { dialled: () => {} }, afterWaiting, [lost, silent]),
     row("accepts and says nothing", { spoken: () => {} }, afterWaiting, [silent]),
+    row(
+      "says nothing on a connection that is dead, and speaks on the next one",
+      {
+        dialled: (socket, connection) => {
+          if (connection > 0) alive.add(socket)
+          socket.open()
+        },
+        spoken: (said) => alive.has(said.socket) && speak(said)
+      },
+      [phrases.filler, phrases.noAnswer, answers[1]],
+      [silent]
+    ),
     {
       fault: "is slow to begin",
       call: { services: { languageModel: { replies: answers }, textToSpeech: { firstByteMs: 3000 } } },

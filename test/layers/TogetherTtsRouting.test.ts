@@ -49,7 +49,7 @@ describe("TtsRouting", () => {
   it.effect("tells each context's reply, and nobody of unknown ones", () =>
     Effect.gen(function* () {
       const { inbox, receive, routing, told } = yield* setUp
-      routing.open("r1", inbox)
+      routing.open("r1", inbox, 0)
       assert.isUndefined(receive(delta("r1", "tts_1")))
       assert.isUndefined(receive(delta("r0", "tts_1")))
       assert.isUndefined(receive(done("r1")))
@@ -61,7 +61,7 @@ describe("TtsRouting", () => {
   it.effect("gives what names no context, or the default one, and binary frames to the open context", () =>
     Effect.gen(function* () {
       const { inbox, receive, routing, told } = yield* setUp
-      routing.open("r1", inbox)
+      routing.open("r1", inbox, 0)
       receive(delta(undefined, "tts_1"))
       receive(delta("default"))
       receive(Uint8Array.of(1, 2))
@@ -78,10 +78,10 @@ describe("TtsRouting", () => {
   it.effect("drops a nameless done while it may be a cancelled context's", () =>
     Effect.gen(function* () {
       const { inbox, receive, routing, told } = yield* setUp
-      routing.open("r1", inbox)
-      assert.strictEqual(routing.cancel("r1"), "ask")
-      assert.strictEqual(routing.cancel("r1"), "nothing")
-      routing.open("r2", inbox)
+      routing.open("r1", inbox, 0)
+      assert.strictEqual(routing.cancel("r1", 0), "ask")
+      assert.strictEqual(routing.cancel("r1", 0), "nothing")
+      routing.open("r2", inbox, 0)
       receive(delta("r1"))
       receive(done())
       assert.deepStrictEqual(yield* told, [])
@@ -95,9 +95,9 @@ describe("TtsRouting", () => {
   it.effect("takes the next context's audio for the end of a cancelled one", () =>
     Effect.gen(function* () {
       const { inbox, receive, routing, told } = yield* setUp
-      routing.open("r1", inbox)
-      routing.cancel("r1")
-      routing.open("r2", inbox)
+      routing.open("r1", inbox, 0)
+      routing.cancel("r1", 0)
+      routing.open("r2", inbox, 0)
       receive(delta("r2"))
       receive(done())
       assert.deepStrictEqual(yield* told, ["audio r2 - AQI=", "done r2 tts_1"])
@@ -107,17 +107,36 @@ describe("TtsRouting", () => {
   it.effect("wants another connection when audio cannot be told from a cancelled context's", () =>
     Effect.gen(function* () {
       const { inbox, receive, routing, told } = yield* setUp
-      routing.open("r1", inbox)
-      routing.cancel("r1")
-      routing.open("r2", inbox)
+      routing.open("r1", inbox, 0)
+      routing.cancel("r1", 0)
+      routing.open("r2", inbox, 0)
       assert.deepStrictEqual(receive(delta()), { _tag: "Replace" })
       assert.deepStrictEqual(yield* told, [])
       routing.reset()
-      routing.open("r2.2", inbox)
+      routing.open("r2.2", inbox, 0)
       assert.isUndefined(receive(delta()))
       assert.deepStrictEqual(yield* told, ["audio r2.2 - AQI="])
       // It is known now: there is no point in asking such a service to stop.
-      assert.strictEqual(routing.cancel("r2.2"), "replace")
+      assert.strictEqual(routing.cancel("r2.2", 0), "replace")
+    })
+  )
+
+  it.effect("wants another connection when a context is given up on after long silence, and not after a word", () =>
+    Effect.gen(function* () {
+      const { inbox, receive, routing } = yield* setUp
+      routing.open("r1", inbox, 0)
+      assert.strictEqual(routing.cancel("r1", 1499), "ask")
+      routing.open("r2", inbox, 2000)
+      routing.open("r2", inbox, 3000)
+      assert.strictEqual(routing.cancel("r2", 3500), "replace")
+      // Audio, even for somebody else, came over a connection that works.
+      routing.open("r3", inbox, 4000)
+      receive(delta("r2"))
+      assert.strictEqual(routing.cancel("r3", 9000), "ask")
+      // That it was told of the text is no sign that anything is made of it.
+      routing.open("r4", inbox, 10_000)
+      receive({ type: "conversation.item.input_text.received", text: "Hello." })
+      assert.strictEqual(routing.cancel("r4", 20_000), "replace")
     })
   )
 
@@ -129,7 +148,7 @@ describe("TtsRouting", () => {
       assert.strictEqual(signal?._tag, "Refuse")
       if (signal?._tag === "Refuse") assert.strictEqual(signal.error.reason, "Rejected")
       routing.reset()
-      routing.open("r1", inbox)
+      routing.open("r1", inbox, 0)
       receive(delta("r1"))
       assert.isUndefined(receive(error))
       assert.strictEqual(routing.problem?.reason, undefined)
@@ -142,7 +161,7 @@ describe("TtsRouting", () => {
   it.effect("notices audio after a context's end", () =>
     Effect.gen(function* () {
       const { inbox, receive, routing, told } = yield* setUp
-      routing.open("r1", inbox)
+      routing.open("r1", inbox, 0)
       receive(delta("r1"))
       routing.finish("r1")
       assert.isFalse(routing.overran)
@@ -157,8 +176,8 @@ describe("TtsRouting", () => {
       const { inbox, routing } = yield* setUp
       for (let i = 0; i < 90; i++) {
         assert.isFalse(routing.wornOut)
-        routing.open(`r${i}`, inbox)
-        routing.open(`r${i}`, inbox)
+        routing.open(`r${i}`, inbox, 0)
+        routing.open(`r${i}`, inbox, 0)
         if (i < 89) routing.finish(`r${i}`)
       }
       assert.isFalse(routing.wornOut)
@@ -171,7 +190,7 @@ describe("TtsRouting", () => {
   it.effect("says when the session is there, and passes over what it does not know", () =>
     Effect.gen(function* () {
       const { inbox, receive, routing, told } = yield* setUp
-      routing.open("r1", inbox)
+      routing.open("r1", inbox, 0)
       assert.deepStrictEqual(receive({ type: "session.created" }), { _tag: "Ready" })
       assert.isUndefined(receive({ type: "conversation.item.word_timestamps" }))
       assert.strictEqual(routing.malformed, 0)
