@@ -32,9 +32,11 @@ const infoOf = (frame: Start): CallInfo => ({
 /** The frames of one call as text, and what came of them. Mutable: it counts. */
 const makeReceiver = (onMalformed: () => void) => {
   let stopped = false
+  let texts = 0
 
   /** The frame in a text; undefined for one that is skipped. */
   const read = (text: string) => {
+    texts++
     const decoded = decodeFrame(text)
     if (decoded._tag === "Malformed") onMalformed()
     return decoded._tag === "Frame" ? decoded.frame : undefined
@@ -61,7 +63,7 @@ const makeReceiver = (onMalformed: () => void) => {
     return take(session, frame)
   }
 
-  return { findStart, hear, wasStopped: () => stopped }
+  return { findStart, hear, wasStopped: () => stopped, received: () => texts }
 }
 
 /**
@@ -91,6 +93,26 @@ const take = (session: CallSession, frame: InboundFrame): Effect.Effect<void> =>
       return Effect.void
   }
 }
+
+/** Seconds in which not a single frame comes over a line that is dead; while one lives there are 50 a second, whoever speaks. */
+const DEAD_LINE_S = 30
+
+/**
+ * Ends when nothing has come for that long, or up to twice as long. A connection whose other end is gone without a word
+ * looks open for ever, and a call on which nobody speaks sends nothing that could show it.
+ */
+const lineDead = Effect.fnUntraced(function* (received: () => number): Effect.fn.Return<EndReason> {
+  for (;;) {
+    const before = received()
+    yield* Effect.sleep(DEAD_LINE_S * 1000)
+    // If it was the process that was held up, there are frames that wait to be read.
+    yield* Effect.yieldNow
+    yield* Effect.yieldNow
+    if (received() === before) break
+  }
+  yield* Effect.logWarning(`media stream closed: nothing has come from the carrier for ${DEAD_LINE_S} s`)
+  return "connection lost"
+})
 
 /** How long a connected carrier may take to say which call it is. */
 const START_DEADLINE = "10 seconds"
@@ -137,7 +159,7 @@ export const runCall: (link: MediaLink) => Effect.Effect<void, never, CallServic
       Pull.catchDone(() => Effect.void),
       Effect.map((): EndReason => (receiver.wasStopped() ? "caller hung up" : "connection lost"))
     )
-    const reason = yield* Effect.raceFirst(hearing, session.run).pipe(
+    const reason = yield* Effect.raceAllFirst([hearing, session.run, lineDead(receiver.received)]).pipe(
       Effect.onInterrupt(() => session.tell({ _tag: "Ended", reason: "server stopped", malformedFrames }))
     )
     yield* session.tell({ _tag: "Ended", reason, malformedFrames })

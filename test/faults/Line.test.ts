@@ -44,6 +44,10 @@ const holdUnread = (link: MediaLink) =>
     yield* runCall(yield* SocketMediaLink.make(socket, { unsent: () => Math.max(0, sent - READ_CHARACTERS) }))
   }).pipe(Effect.scoped, Effect.orDie)
 
+/** The line goes on being there, and from this frame on nothing comes over it. */
+const fallSilentAfter = (frames: number) => (link: MediaLink) =>
+  runCall({ ...link, inbound: Stream.concat(Stream.take(link.inbound, frames), Stream.never) })
+
 const secondStart = JSON.stringify({
   event: "start",
   sequenceNumber: "99",
@@ -76,6 +80,17 @@ describe("the line", () => {
       hears: [],
       logs: [],
       ...ended("connection lost")
+    },
+    {
+      fault: "is dead and looks open while nobody speaks",
+      call: { script: [listen(), pause(90_000), hangUp], run: fallSilentAfter(300), turns: { idleMs: 0 } },
+      hears: [],
+      logs: [/^media stream closed: nothing has come from the carrier for 30 s/],
+      also: (report) => {
+        ended("connection lost").also?.(report)
+        assert.strictEqual(report.call.end._tag, "AgentHungUp")
+        assert.isBelow(report.call.recording.durationMs, 70_000)
+      }
     },
     {
       fault: "carries the start of another stream",
