@@ -1,8 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Option } from "effect"
 import { Headers } from "effect/http"
 import { isForeign } from "../../src/layers/RequestOrigin.ts"
 
 const publicUrl = new URL("https://agent.example.com")
+
+const from = (address: string, headers: Readonly<Record<string, string>>) => ({
+  headers: Headers.fromInput(headers),
+  remoteAddress: Option.some(address)
+})
 
 describe("a request", () => {
   it.each([
@@ -18,7 +24,9 @@ describe("a request", () => {
       { origin: "https://tunnel.example", host: "localhost:3001", "x-forwarded-host": "tunnel.example" }
     ]
   ])("%s is our own", (_name, headers) => {
-    assert.isFalse(isForeign({ headers: Headers.fromInput(headers) }, publicUrl))
+    for (const peer of ["127.0.0.1", "::ffff:127.0.0.1", "::1", "10.0.0.9"]) {
+      assert.isFalse(isForeign(from(peer, headers), publicUrl), peer)
+    }
   })
 
   it.each([
@@ -31,7 +39,30 @@ describe("a request", () => {
     ["that says nothing of its host", { origin: "https://evil.example" }],
     ["of a page elsewhere through a tunnel", { origin: "https://evil.example", "x-forwarded-host": "a.example" }]
   ])("%s is not", (_name, headers) => {
-    assert.isTrue(isForeign({ headers: Headers.fromInput(headers) }, publicUrl))
-    assert.isTrue(isForeign({ headers: Headers.fromInput(headers) }, undefined))
+    for (const peer of ["127.0.0.1", "::ffff:127.0.0.1", "10.0.0.9"]) {
+      assert.isTrue(isForeign(from(peer, headers), publicUrl), peer)
+      assert.isTrue(isForeign(from(peer, headers), undefined), peer)
+    }
+  })
+
+  // A page of theirs that was loaded from their server, whose name then leads here, is of the host that is asked.
+  const rebound = { origin: "http://evil.example:3001", host: "evil.example:3001" }
+
+  it("of a page whose name was made to lead to this machine is not", () => {
+    for (const peer of ["127.0.0.1", "127.0.0.9", "::ffff:127.0.0.1", "::1"]) {
+      assert.isTrue(isForeign(from(peer, rebound), publicUrl), peer)
+      assert.isTrue(isForeign(from(peer, rebound), undefined), peer)
+    }
+    const odd = { origin: "http://localhost.evil.example", host: "localhost.evil.example" }
+    assert.isTrue(isForeign(from("127.0.0.1", odd), undefined))
+  })
+
+  it.each([
+    ["through a tunnel, which says so", "127.0.0.1", { ...rebound, "x-forwarded-for": "203.0.113.7" }],
+    ["through a proxy that says so in another way", "127.0.0.1", { ...rebound, forwarded: "for=203.0.113.7" }],
+    ["from another machine", "10.0.0.9", rebound],
+    ["on a name of this machine", "127.0.0.1", { origin: "http://parley.localhost", host: "parley.localhost" }]
+  ])("of a page %s is our own", (_name, peer, headers) => {
+    assert.isFalse(isForeign(from(peer, headers), undefined))
   })
 })
