@@ -8,6 +8,9 @@ export const Connected = Schema.Struct({
   version: Schema.optionalKey(Schema.String)
 })
 
+/** What a call is known by: whoever sends it may not write lines of the log with it, nor fill them. */
+const CallId = Schema.String.check(Schema.isPattern(/^[!-~]{1,128}$/))
+
 /** Who is calling and with which audio format; sent once, before any audio. */
 export const Start = Schema.Struct({
   event: Schema.Literal("start"),
@@ -16,7 +19,7 @@ export const Start = Schema.Struct({
   start: Schema.Struct({
     accountSid: Schema.optionalKey(Schema.String),
     streamSid: Schema.String,
-    callSid: Schema.String,
+    callSid: CallId,
     tracks: Schema.optionalKey(Schema.Array(Schema.String)),
     mediaFormat: Schema.optionalKey(
       Schema.Struct({ encoding: Schema.String, sampleRate: Schema.Finite, channels: Schema.Finite })

@@ -90,10 +90,15 @@ describe("decodeFrame", () => {
     },
     { text: JSON.stringify({ ...media, media: { ...media.media, payload: 7 } }), problem: "not a valid media frame" },
     { text: '{"event":"start","streamSid":"MZ1"}', problem: "not a valid start frame" },
+    // It stands in every line of the log that the call writes.
+    ...["", "CA1\n12:00 ERROR all is lost", "CA1\u001b[31m", "CA 1", "CA1\u2028", "C".repeat(129)].map((callSid) => ({
+      text: JSON.stringify({ ...start, start: { ...start.start, callSid } }),
+      problem: "not a valid start frame"
+    })),
     { text: '{"event":"mark","streamSid":"MZ1","mark":{}}', problem: "not a valid mark frame" }
   ]
-  for (const { problem, text } of rejected) {
-    it(`rejects ${text === "" ? "nothing" : text.slice(0, 50)} as ${problem}`, () =>
+  for (const [row, { problem, text }] of rejected.entries()) {
+    it(`rejects ${text === "" ? "nothing" : text.slice(0, 50)} as ${problem} (${row})`, () =>
       assert.deepStrictEqual(decodeFrame(text), { _tag: "Malformed", problem }))
   }
 
