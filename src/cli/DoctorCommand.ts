@@ -1,5 +1,5 @@
 /** The command line of `doctor`: flags and their help in, findings on standard output, and a failure if something is in the way of calls. Looks at nothing itself. */
-import { Console, Effect, Option, Schema, Stream } from "effect"
+import { Console, Effect, FileSystem, Option, Schema, Stream } from "effect"
 import { Command, Flag } from "effect/cli"
 import { type SignedCase } from "./DoctorSignature.ts"
 import { report } from "./Report.ts"
@@ -30,7 +30,7 @@ const config = {
     Flag.withDescription("Its body, as it was sent: CallSid=…&From=…"),
     Flag.optional
   ),
-  request: Flag.FileText("request").pipe(
+  request: Flag.String("request").pipe(
     Flag.withMetavar("file"),
     Flag.withDescription("File with the whole request: request line, headers, an empty line, body"),
     Flag.optional
@@ -38,6 +38,20 @@ const config = {
 }
 
 const FORM = "application/x-www-form-urlencoded"
+
+/** Why a file could not be read, by what the file system says; a directory is a bad resource. */
+const readProblems: Readonly<Record<string, string>> = {
+  NotFound: "there is no such file",
+  PermissionDenied: "this user may not read it"
+}
+
+const readFile = (path: string) =>
+  Effect.flatMap(FileSystem.FileSystem, (files) =>
+    Effect.mapError(files.readFileString(path), ({ reason }) => {
+      const problem = readProblems[reason._tag] ?? "it is no file that can be read"
+      return new DoctorError({ message: `${path} cannot be read: ${problem}` })
+    })
+  )
 
 /** What to look at, from the flags; undefined if there is no request among them. */
 const signedOf = Effect.fnUntraced(function* (input: {
@@ -49,7 +63,8 @@ const signedOf = Effect.fnUntraced(function* (input: {
   const { body, request, signature, url } = input
   if (Option.isSome(request)) {
     const { readRequest } = yield* Effect.promise(() => import("./DoctorSignature.ts"))
-    return (origin: URL | undefined) => readRequest(request.value, origin)
+    const text = yield* readFile(request.value)
+    return (origin: URL | undefined) => readRequest(text, origin)
   }
   if (Option.isNone(url) && Option.isNone(signature) && Option.isNone(body)) return undefined
   if (Option.isNone(url) || Option.isNone(signature)) {

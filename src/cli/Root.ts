@@ -22,6 +22,14 @@ const root = (args: ReadonlyArray<string>) =>
 const didYouMean = (suggestions: ReadonlyArray<string>): string =>
   suggestions.length === 0 ? "" : `: did you mean ${suggestions.join(" or ")}?`
 
+/** What the parser expected, in our words: it writes choices as a union of types. */
+const expectedOf = (expected: string): string => {
+  const choices = expected.split(" | ").map((choice) => /^"(.*)"$/.exec(choice)?.[1])
+  return choices.every((choice) => choice !== undefined)
+    ? `one of ${choices.join(", ")}`
+    : expected.replace(/^Expected:? /, "")
+}
+
 /** What is wrong with the arguments, in a sentence. */
 export const sentenceOf = (error: CliError.CliError): string => {
   switch (error._tag) {
@@ -34,7 +42,7 @@ export const sentenceOf = (error: CliError.CliError): string => {
     case "InvalidValue": {
       const name = error.kind === "flag" ? `--${error.option}` : error.option
       const found = error.value === "" ? "has no value" : `is ${JSON.stringify(error.value)}`
-      return `${name} ${found}: expected ${error.expected.replace(/^Expected:? /, "")}`
+      return `${name} ${found}: expected ${expectedOf(error.expected)}`
     }
     default:
       return error.message

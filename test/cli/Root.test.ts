@@ -52,6 +52,11 @@ describe("the command line", () => {
     ],
     [["call", "--say"], "--say has no value: expected text", "parley call"],
     [["call", "--say", ""], "--say has no value: expected words", "parley call"],
+    [
+      ["loadtest", "--embedded", "--provider", "nobody"],
+      `--provider is "nobody": expected one of stand-in, sandbox, together`,
+      "parley loadtest"
+    ],
     [["call", "--record", "a", "--record", "b"], `--record is "2 occurrences": expected at most 1 value`, "parley call"]
   ])("says in a sentence what is wrong with %o", ([args, sentence, help]) =>
     Effect.gen(function* () {
@@ -73,6 +78,8 @@ describe("the command line", () => {
       ["call", "--wav", import.meta.filename],
       `${import.meta.filename} cannot be said: found no RIFF/WAVE header, expected one at the start`
     ],
+    [["doctor", "--request", "/nowhere/request.txt"], "/nowhere/request.txt cannot be read: there is no such file"],
+    [["doctor", "--request", "/"], "/ cannot be read: it is no file that can be read"],
     [["call", "--record", "/nowhere/a.wav"], "/nowhere/a.wav cannot be recorded to: there is no such directory"],
     [["call", "--record", "/"], "/ cannot be recorded to: it is a directory"],
     [
