@@ -1,6 +1,6 @@
 /** A call's media frames in, its windows with the probability that the caller speaks in them out: the voice model, and what it cannot know. Owns no turn and no model. */
 import { Effect, type Scope } from "effect"
-import { type VoiceWindow } from "../schema/Audio.ts"
+import { type VoiceWindow, WINDOW_MS } from "../schema/Audio.ts"
 import { type Media } from "../schema/Twilio.ts"
 import { type VoiceScorer } from "../services/VoiceActivity.ts"
 import * as Background from "./Background.ts"
@@ -44,12 +44,32 @@ interface HeardWindow {
   readonly own: number
 }
 
+/** Longest gap that is believed, in milliseconds; a longer one is a carrier's clock that was set, or does not begin at 0. */
+const MAX_GAP_MS = 60_000
+
+/**
+ * Windows with the carrier's times in, the same with the call's out, which begin at the call's beginning and never go
+ * back: everything that waits for a time would else be waiting for hours, or be over at once. Mutable.
+ */
+const makeCallTime = (): ((window: VoiceWindow) => VoiceWindow) => {
+  let shiftMs = 0
+  let endsMs = 0
+  return (window) => {
+    const gapMs = window.atMs + shiftMs - endsMs
+    if (gapMs < 0 || gapMs > MAX_GAP_MS) shiftMs -= gapMs
+    const atMs = window.atMs + shiftMs
+    endsMs = atMs + WINDOW_MS
+    return shiftMs === 0 ? window : { ...window, atMs }
+  }
+}
+
 /** Hearing for a new call, until the scope closes. */
 export const makeHearing = Effect.fnUntraced(function* (
   options: HearingOptions
 ): Effect.fn.Return<Hearing, never, Scope.Scope> {
   const { echo, nowMs, onDue, onWindow, scorer } = options
   let windows = VoiceWindows.initial
+  const inCallTime = makeCallTime()
   let energy = EnergyScore.initial
   let surroundings = Background.initial
   let lastAudioMs = nowMs()
@@ -82,7 +102,8 @@ export const makeHearing = Effect.fnUntraced(function* (
     return window.discontinuous ? Effect.andThen(scorer.reset, scored) : scored
   }
 
-  const hear = (window: VoiceWindow): Effect.Effect<void> => {
+  const hear = (cut: VoiceWindow): Effect.Effect<void> => {
+    const window = inCallTime(cut)
     const [floor, loudness] = EnergyScore.step(energy, window.samples)
     energy = floor
     // Neither the agent's own echo nor voices in the background are the caller's.

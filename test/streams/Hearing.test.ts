@@ -98,6 +98,24 @@ describe("windows", () => {
       })
   )
 
+  it.effect("are in a time of the call's own that never goes back, whatever the carrier's clock does", () =>
+    Effect.gen(function* () {
+      const { hear, windows } = yield* open(scorerOf("direct", []))
+      const hour = 3_600_000
+      const heard = () => windows.splice(0).map(([atMs]) => atMs)
+      yield* hear(frames(8, "silent", 40 * hour))
+      assert.deepStrictEqual(heard(), [0, 32, 64, 96, 128])
+      // A gap is time that went by; a clock that was set is not.
+      yield* hear(frames(8, "silent", 40 * hour + 10_160))
+      assert.deepStrictEqual(heard(), [10_160, 10_192, 10_224, 10_256, 10_288])
+      yield* hear(frames(8, "silent", 50 * hour))
+      assert.deepStrictEqual(heard(), [10_320, 10_352, 10_384, 10_416, 10_448])
+      // It is known for certain after a second.
+      yield* hear(frames(58, "silent", 5 * hour))
+      assert.deepStrictEqual(heard(), [10_480, 10_512, 10_544, 10_576, 10_608])
+    })
+  )
+
   it.effect("count for as much as is not the agent's own echo", () =>
     Effect.gen(function* () {
       const echo: EchoGate = { ...makeEchoGate(), explained: () => 0.75 }
