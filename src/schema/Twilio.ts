@@ -54,7 +54,10 @@ export const Dtmf = Schema.Struct({
   event: Schema.Literal("dtmf"),
   sequenceNumber: Schema.optionalKey(Schema.String),
   streamSid: Schema.String,
-  dtmf: Schema.Struct({ track: Schema.optionalKey(Schema.String), digit: Schema.String })
+  dtmf: Schema.Struct({
+    track: Schema.optionalKey(Schema.String),
+    digit: Schema.String.check(Schema.isPattern(/^[0-9A-D*#]$/i))
+  })
 })
 
 /** The stream or the call ended; not guaranteed before the socket closes. */

@@ -136,6 +136,9 @@ const typed = (settings: TurnSettings, state: TurnTakingState, text: string, rea
   )
 }
 
+/** Keys that are taken together: more than any number has that is meant. */
+const MAX_KEYS = 100
+
 const isStoppedByKeys = (reply: Reply | undefined): boolean =>
   (reply?.phase === "audible" || reply?.phase === "ending") && reply.cue._tag !== "GiveUp"
 
@@ -236,7 +239,8 @@ export const step =
       case "Typed":
         return typed(settings, state, input.text, "barge-in")
       case "Key": {
-        const keys = { digits: (state.keys?.digits ?? "") + input.digit, sinceMs: state.nowMs }
+        const digits = ((state.keys?.digits ?? "") + input.digit).slice(0, MAX_KEYS)
+        const keys = { digits, sinceMs: state.nowMs }
         return chain(
           stay({ ...state, keys }),
           isStoppedByKeys(state.reply) ? stopReply("key pressed") : stay,

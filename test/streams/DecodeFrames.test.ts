@@ -95,6 +95,10 @@ describe("decodeFrame", () => {
       text: JSON.stringify({ ...start, start: { ...start.start, callSid } }),
       problem: "not a valid start frame"
     })),
+    ...["", "55", "x", "5\n"].map((digit) => ({
+      text: JSON.stringify({ event: "dtmf", streamSid: "MZ1", dtmf: { digit } }),
+      problem: "not a valid dtmf frame"
+    })),
     { text: '{"event":"mark","streamSid":"MZ1","mark":{}}', problem: "not a valid mark frame" }
   ]
   for (const [row, { problem, text }] of rejected.entries()) {

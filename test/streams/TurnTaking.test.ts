@@ -683,6 +683,14 @@ describe("keys and typed words", () => {
     })
   })
 
+  it("takes no more keys than anybody means to press", () => {
+    const call = greeted()
+    for (let i = 0; i < 1000; i++) call.give({ _tag: "Key", digit: String(i % 10) })
+    call.give({ _tag: "Key", digit: "#" })
+    const text = `(The caller pressed ${Array.from({ length: 100 }, (_, i) => i % 10).join(" ")})`
+    assert.deepInclude(call.decided(), { _tag: "ReplyStarted", epoch: 2, cue: { _tag: "Answer", text } })
+  })
+
   it("ends keys after a while without any", () => {
     const call = greeted()
     call.quiet(64)
