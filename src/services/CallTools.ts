@@ -1,5 +1,6 @@
 /** Contract: what the language model may do besides talking. Owns how it is asked, not what is made of its answer. */
-import { Context, Stream } from "effect"
+import { Context, Effect, Stream } from "effect"
+import * as AiError from "effect/ai/AiError"
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Prompt from "effect/ai/Prompt"
 import type * as Response from "effect/ai/Response"
@@ -20,11 +21,25 @@ export const CallTools: Context.Reference<CallTools> = Context.Reference<CallToo
   defaultValue: () => ({ ask: (model, prompt) => model.streamText({ prompt }) })
 })
 
-/** What a tool handler that failed is told as. */
-const messageOf = (error: unknown): { readonly message: string } =>
-  typeof error === "object" && error !== null && "message" in error
-    ? { message: String(error.message) }
-    : { message: "a tool failed" }
+const textOf = (error: unknown, field: "_tag" | "message"): string | undefined => {
+  const value: unknown = typeof error === "object" && error !== null ? Reflect.get(error, field) : undefined
+  return typeof value === "string" ? value : undefined
+}
+
+/**
+ * What a failure is told as. A handler's own words may be the caller's, as in "nobody is called …": they are private,
+ * and only the kind of its error is told.
+ */
+const toldAs = (error: unknown): { readonly message: string } => {
+  if (AiError.isAiError(error)) return error
+  const kind = textOf(error, "_tag")
+  return { message: kind === undefined ? "a tool failed" : `a tool failed (${kind})` }
+}
+
+const logPrivately = (error: unknown): Effect.Effect<void> =>
+  AiError.isAiError(error)
+    ? Effect.void
+    : Effect.annotateLogs(Effect.logInfo("a tool failed"), { "pii.detail": textOf(error, "message") ?? String(error) })
 
 /**
  * Lets the model use a toolkit. Provide it with `Layer.effect(CallTools, Effect.map(MyToolkit, fromToolkit))`, where
@@ -37,6 +52,9 @@ export const fromToolkit = <Tools extends Record<string, Tool.Any>>(
 ): CallTools => ({
   ask: (model, prompt) => {
     const answer = model.streamText({ prompt, toolkit })
-    return Stream.mapError(answer, messageOf) as Stream.Stream<Response.AnyPart, { readonly message: string }>
+    return answer.pipe(Stream.tapError(logPrivately), Stream.mapError(toldAs)) as Stream.Stream<
+      Response.AnyPart,
+      { readonly message: string }
+    >
   }
 })

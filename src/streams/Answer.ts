@@ -14,16 +14,22 @@ const MAX_TOOL_ROUNDS = 4
 /** Longest time a tool may take. */
 const TOOL_DEADLINE = Duration.seconds(20)
 
-/** The language model went quiet. */
-class ModelQuiet {
-  readonly _tag = "ModelQuiet"
+/** The language model went quiet, or a tool that it waits for did. */
+class AnswerQuiet {
+  readonly _tag = "AnswerQuiet"
   readonly message: string
-  constructor(phase: "first" | "next", waited: Duration.Duration) {
+  constructor(what: "first" | "next" | "tool", waited: Duration.Duration) {
     const seconds = Duration.toSeconds(waited)
-    this.message =
-      phase === "first"
-        ? `the language model gave no answer within ${seconds} s`
-        : `the language model stopped in the middle of its answer for ${seconds} s`
+    switch (what) {
+      case "first":
+        this.message = `the language model gave no answer within ${seconds} s`
+        break
+      case "next":
+        this.message = `the language model stopped in the middle of its answer for ${seconds} s`
+        break
+      case "tool":
+        this.message = `a tool took longer than ${seconds} s`
+    }
   }
 }
 
@@ -70,7 +76,10 @@ export const answerWords = (options: AnswerOptions): Stream.Stream<string, { rea
       const words = tools.ask(model, prompt).pipe(
         watchdog(
           { first: deadlines.firstToken, next: () => (running > 0 ? TOOL_DEADLINE : deadlines.stall) },
-          (phase) => new ModelQuiet(phase, phase === "first" ? deadlines.firstToken : deadlines.stall)
+          (phase) => {
+            if (phase === "first") return new AnswerQuiet(phase, deadlines.firstToken)
+            return running > 0 ? new AnswerQuiet("tool", TOOL_DEADLINE) : new AnswerQuiet(phase, deadlines.stall)
+          }
         ),
         Stream.mapEffect(wordsOf),
         Stream.flattenIterable

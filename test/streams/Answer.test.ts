@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Fiber, Schema, Stream } from "effect"
+import { Cause, Duration, Effect, Exit, Fiber, Schema, Stream } from "effect"
 import * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
 import * as Tool from "effect/ai/Tool"
@@ -131,6 +131,43 @@ describe("an answer", () => {
       yield* TestClock.adjust("1 millis")
       yield* settle
       assert.isTrue(Exit.isFailure(yield* Fiber.join(second.fiber)))
+    })
+  )
+
+  it.effect("that a tool fails says which one, and nothing of the conversation", () =>
+    Effect.gen(function* () {
+      const failureOf = Effect.fnUntraced(function* (tools: CallTools, params: unknown) {
+        const { make } = modelOf(
+          Stream.fromIterable([{ type: "tool-call" as const, id: "c1", name: "weather", params }])
+        )
+        const { fiber } = yield* run(make, tools)
+        const exit = yield* Fiber.join(fiber)
+        return Exit.isFailure(exit) ? String(Object(Cause.squash(exit.cause)).message) : "no failure"
+      })
+      const wrong = yield* failureOf(yield* handled(() => Effect.succeed("dry")), { city: 4_475_550_123 })
+      assert.include(wrong, "weather")
+      assert.notInclude(wrong, "4475550123")
+      class NoSuchCity extends Schema.TaggedError<NoSuchCity>()("NoSuchCity", { message: Schema.String }) {}
+      const failing = Toolkit.make(
+        Tool.make("weather", { parameters: Schema.Struct({ city: Schema.String }), failure: NoSuchCity })
+      )
+      const handlers = failing.toLayer({ weather: ({ city }) => Effect.fail(new NoSuchCity({ message: city })) })
+      const failed = yield* failureOf(fromToolkit(yield* Effect.provide(failing, handlers)), { city: "Atlantis" })
+      assert.include(failed, "NoSuchCity")
+      assert.notInclude(failed, "Atlantis")
+    })
+  )
+
+  it.effect("says that it is a tool that took too long", () =>
+    Effect.gen(function* () {
+      const { make } = modelOf(Stream.fromIterable([call("c1", "Rome")]))
+      const { fiber } = yield* run(make, yield* handled(() => Effect.never))
+      yield* settle
+      yield* TestClock.adjust("20 seconds")
+      yield* settle
+      const exit = yield* Fiber.join(fiber)
+      const failure = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+      assert.deepInclude(failure, { message: "a tool took longer than 20 s" })
     })
   )
 
