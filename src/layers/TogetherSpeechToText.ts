@@ -15,8 +15,14 @@ const DROPPED_ANSWER_MS = 1000
 /** Interim transcripts kept for a slow consumer; newer ones replace older ones anyway. */
 const INTERIMS_KEPT = 32
 
-const logFailure = (message: string, error: SpeechToTextError) =>
-  Effect.logWarning(message).pipe(Effect.annotateLogs({ reason: error.reason, detail: error.message }))
+/** Characters that are logged of what a service says about a failure. */
+const MAX_SAID = 500
+
+/** `said` is what the service says about it in its own words, which may quote anything. */
+const logFailure = (message: string, error: SpeechToTextError, said?: string) =>
+  Effect.logWarning(message).pipe(
+    Effect.annotateLogs({ reason: error.reason, detail: error.message, "pii.said": said?.slice(0, MAX_SAID) })
+  )
 
 const openSession = Effect.fnUntraced(function* (
   settings: TogetherSettings
@@ -57,13 +63,13 @@ const openSession = Effect.fnUntraced(function* (
         if (message.event_type?.endsWith("completed") === true) answer(message.item_id, Effect.fail(error))
         // Something else than the final words is missing: those may still come, and must not be taken for the next ones.
         else if (dialogue.fail(message.item_id, error)) keeper.renew(0)
-        return logFailure("Speech recognition failed for a segment", error)
+        return logFailure("Speech recognition failed for a segment", error, message.error?.message)
       }
       case "error": {
         const error = errorOf(message, "Malformed")
         if (dialogue.fail(undefined, error)) keeper.renew(0)
         else keeper.complain(errorOf(message, "Disconnected"))
-        return logFailure("Speech recognition reported an error", error)
+        return logFailure("Speech recognition reported an error", error, message.error?.message ?? message.message)
       }
       case "session.created":
         return Effect.void

@@ -50,17 +50,19 @@ const reasonsByCode: ReadonlyMap<string | null | undefined, FailureReason> = new
 const reasonOf = ({ code, type }: ServiceError): FailureReason | undefined =>
   reasonsByCode.get(code) ?? reasonsByCode.get(type)
 
+/** A short machine word; anything else in its place might be prose, and prose might quote the key or the caller. */
+const word = (value: string | null | undefined): string | undefined =>
+  typeof value === "string" && /^[\w.:/-]{1,80}$/.test(value) ? value : undefined
+
 /** The error of an `error` or `failed` message; `fallback` is the reason when the service's own words do not tell. */
 export const errorOf = (
-  message: { readonly error?: ServiceError | undefined; readonly message?: string | undefined },
+  message: { readonly error?: ServiceError | undefined },
   fallback: FailureReason
 ): SpeechToTextError => {
   const error = message.error ?? {}
-  const text = error.message ?? message.message ?? "no reason given"
-  const code = error.code ?? error.type
   return new SpeechToTextError({
     reason: reasonOf(error) ?? fallback,
-    message: `Speech recognition failed: ${text}${code === undefined ? "" : ` (${code})`}`
+    message: `Speech recognition failed (${word(error.code) ?? word(error.type) ?? "no reason given"})`
   })
 }
 
@@ -115,7 +117,7 @@ const ofSocketError = (error: Socket.SocketError): SpeechToTextError => {
       const overloaded = reason.code === 4503 || reason.closeReason?.includes("no_healthy_workers") === true
       return new SpeechToTextError({
         reason: overloaded ? "Overloaded" : "Disconnected",
-        message: `Speech recognition closed the connection (${reason.message})`
+        message: `Speech recognition closed the connection (${overloaded ? "no healthy workers" : reason.code})`
       })
     }
     case "SocketOpenError": {

@@ -92,7 +92,7 @@ describe("speech recognition", () => {
               })
       },
       once,
-      [reported, failed(/no/)]
+      [reported, failed(/server_error/)]
     ),
     row("is cut in the middle of a question", cutOnce(), fine, [lost]),
     row(

@@ -147,6 +147,11 @@ describe("a connection that cannot be had now", () => {
     ],
     ["a close before the session", SttConnectionFault.CloseBeforeReady({ code: 1000, reason: "" }), "Disconnected"],
     [
+      "a close that repeats the key",
+      SttConnectionFault.CloseBeforeReady({ code: 1008, reason: `not today, ${KEY}` }),
+      "Disconnected"
+    ],
+    [
       "an unknown error before the session",
       SttConnectionFault.CloseBeforeReady({ code: 1000, reason: "", error: { message: "hm" } }),
       "Disconnected"
@@ -158,6 +163,7 @@ describe("a connection that cannot be had now", () => {
         assert.strictEqual(yield* say(session, 1, 10), "level 10, 300 ms")
         assert.strictEqual(yield* count(emulator, "Asked"), 2)
         assert.deepStrictEqual(reasons(logs), [reason])
+        assert.notInclude(inspect(logs, { depth: 12, showHidden: true }), KEY)
       })
     )
   )
@@ -192,7 +198,7 @@ describe("a refusal", () => {
           SttConnectionFault.CloseBeforeReady({
             code: 1000,
             reason: "",
-            error: { message: "no such key", type: "invalid_request_error", code: "invalid_api_key" }
+            error: { message: `no such key: ${KEY}`, type: "invalid_request_error", code: "invalid_api_key" }
           })
       },
       "Unauthorized"
@@ -257,12 +263,14 @@ describe("a failure of a segment", () => {
   it.live("leaves the session and the connection as they are", () =>
     withEmulator(
       { words: levelWords, commitFault: onlyFirst(SttCommitFault.FailItem({ error: { message: "what?" } })) },
-      ({ emulator, session }) =>
+      ({ emulator, logs, session }) =>
         Effect.gen(function* () {
           const error = yield* Effect.flip(say(session, 1, 10))
           assert.strictEqual(error.reason, "Malformed")
-          assert.include(error.message, "what?")
+          // The service's own words may quote anything: they are for those who ask for what is private.
+          assert.notInclude(error.message, "what?")
           assert.strictEqual(yield* say(session, 2, 20), "level 20, 300 ms")
+          assert.strictEqual(logs[0]?.annotations["pii.said"], "what?")
           assert.strictEqual(yield* count(emulator, "Asked"), 1)
         })
     )
@@ -346,7 +354,7 @@ describe("an error message", () => {
   )
 
   it.live("about the audio of an open segment and a close after it are a refusal", () =>
-    withEmulator({}, ({ emulator, session }) =>
+    withEmulator({}, ({ emulator, logs, session }) =>
       Effect.gen(function* () {
         yield* session.append(1, voice(10, 200))
         yield* emulator.awaitEvent("Appended")
@@ -355,7 +363,8 @@ describe("an error message", () => {
         yield* emulator.awaitEvent("Closed")
         const error = yield* Effect.flip(session.commit(1))
         assert.strictEqual(error.reason, "Rejected")
-        assert.include(error.message, "unsupported sample rate")
+        assert.include(error.message, "invalid_request_error")
+        assert.strictEqual(logs[0]?.annotations["pii.said"], "unsupported sample rate")
         assert.strictEqual(yield* count(emulator, "Asked"), 1)
       })
     )
