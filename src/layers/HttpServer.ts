@@ -7,7 +7,7 @@ import { MAX_FRAME_BYTES } from "../schema/Twilio.ts"
 import { AppConfig } from "../services/AppConfig.ts"
 import { EdgeConfig } from "../services/EdgeConfig.ts"
 import { type MediaLink } from "../services/MediaLink.ts"
-import { maxConnections } from "./Connections.ts"
+import { maxConnections, probing } from "./Connections.ts"
 import { DirectWebSocket } from "./DirectWebSocket.ts"
 import { keepEarlyRequests } from "./EarlyRequests.ts"
 import { unknownPaths } from "./Endpoint.ts"
@@ -28,6 +28,7 @@ const websocket = {
 const createHttpServer = (): Server =>
   keepEarlyRequests(
     createServer({
+      ...probing,
       // Proxies and tunnels keep idle connections for up to a minute and expect them to work when they use them again.
       keepAliveTimeout: 65_000,
       // Nobody the server is for takes long to say what they want; who does is only holding the connection.

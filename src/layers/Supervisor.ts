@@ -10,7 +10,7 @@ import { Lifecycle } from "../services/Lifecycle.ts"
 import { Processes } from "../services/Processes.ts"
 import * as AppConfigEnv from "./AppConfigEnv.ts"
 import * as CallRegistryMemory from "./CallRegistryMemory.ts"
-import { maxConnections } from "./Connections.ts"
+import { maxConnections, probing } from "./Connections.ts"
 import * as LifecycleLive from "./Lifecycle.ts"
 import * as Logging from "./Logging.ts"
 import { announceAt } from "./Startup.ts"
@@ -102,7 +102,7 @@ const listen = (
 ): Effect.Effect<NetAddress.SocketAddress, HttpServerError.ServeError, Scope.Scope> =>
   Effect.gen(function* () {
     // Nothing of it may be read here.
-    const server = createServer({ pauseOnConnect: true }, give)
+    const server = createServer({ ...probing, pauseOnConnect: true }, give)
     yield* Effect.acquireRelease(
       Effect.callback<Server, HttpServerError.ServeError>((resume) => {
         const fail = (cause: Error) => resume(Effect.fail(new HttpServerError.ServeError({ cause })))

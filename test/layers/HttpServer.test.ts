@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Logger, Queue, Scope, Stream } from "effect"
+import { existsSync, readFileSync } from "node:fs"
 import { maxConnections } from "../../src/layers/Connections.ts"
 import { MAX_FRAME_BYTES } from "../../src/schema/Twilio.ts"
 import { type MediaLink } from "../../src/services/MediaLink.ts"
@@ -13,6 +14,9 @@ import {
   serve,
   startFrame
 } from "../support/httpServer.ts"
+
+/** The system's list of connections. */
+const TCP_TABLE = "/proc/net/tcp"
 
 const echo = (link: MediaLink) => Stream.runForEach(link.inbound, link.send)
 
@@ -294,6 +298,29 @@ describe("connections", () => {
       const host = yield* serve(echo, { env: { MAX_CALLS: "1" } })
       yield* Effect.replicateEffect(openConnection(host), maxConnections(1), { discard: true })
       assert.strictEqual(yield* saidOn(yield* openConnection(host)), "")
+    })
+  )
+
+  it.live.skipIf(!existsSync(TCP_TABLE))("are asked now and then whether the other end is still there", () =>
+    Effect.gen(function* () {
+      const host = yield* serve(noCall)
+      const connection = yield* openConnection(host)
+      const hex = (port: number | undefined) => (port ?? 0).toString(16).toUpperCase().padStart(4, "0")
+      const [own, other] = [`:${hex(Number(new URL(`http://${host}`).port))}`, `:${hex(connection.localPort)}`]
+      const timerOfServer = Effect.sync(() =>
+        readFileSync(TCP_TABLE, "utf8")
+          .split("\n")
+          .map((line) => line.trim().split(/\s+/))
+          .find((fields) => fields[1]?.endsWith(own) === true && fields[2]?.endsWith(other) === true)
+          ?.at(5)
+      )
+      yield* Effect.callback<void>((resume) => {
+        connection.once("data", () => resume(Effect.void))
+        connection.write("GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
+      })
+      // 1: what was said is still on its way; 2: the timer that runs is the keepalive's; 0: none does.
+      const timer = yield* Effect.repeat(timerOfServer, { until: (timer) => timer?.startsWith("01") !== true })
+      assert.strictEqual(timer?.slice(0, 2), "02")
     })
   )
 })
