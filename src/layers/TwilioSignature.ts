@@ -28,24 +28,33 @@ export type SignatureProblem = "no signature" | "wrong signature" | "body not si
 
 type Fields = Readonly<Record<string, string | ReadonlyArray<string>>>
 
-const isForm = (contentType: string | undefined): boolean =>
+/** Whether a body is one of a form, by its type. */
+export const isForm = (contentType: string | undefined): boolean =>
   /^application\/x-www-form-urlencoded *(?:;|$)/i.test(contentType ?? "")
 
 const isBodySigned = (url: string): boolean => new URL(url).searchParams.has("bodySHA256")
 
 const formFields = (body: string): Fields => {
-  const form = new URLSearchParams(body)
-  // Of a name that comes more than once, the helper wants all values. Own properties, whatever the name.
-  return Object.fromEntries([...new Set(form.keys())].map((name) => [name, form.getAll(name)] as const))
+  // Of a name that comes more than once, the helper wants all values.
+  const fields = new Map<string, Array<string>>()
+  for (const [name, value] of new URLSearchParams(body)) {
+    const values = fields.get(name)
+    if (values === undefined) fields.set(name, [value])
+    else values.push(value)
+  }
+  // Own properties, whatever the name.
+  return Object.fromEntries(fields)
 }
 
-const isSignedWith = (authToken: Redacted.Redacted, request: SignedRequest): boolean => {
-  const token = Redacted.value(authToken)
+/** Whether a token signed the request; its fields are read once for all tokens. */
+const verifierOf = (request: SignedRequest): ((token: string) => boolean) => {
+  const { body, url } = request
   const signature = request.signature ?? ""
-  if (isForm(request.contentType)) return validateRequest(token, signature, request.url, formFields(request.body))
-  return request.body === ""
-    ? validateRequest(token, signature, request.url, {})
-    : validateRequestWithBody(token, signature, request.url, request.body)
+  if (!isForm(request.contentType) && body !== "") {
+    return (token) => validateRequestWithBody(token, signature, url, body)
+  }
+  const fields = formFields(body)
+  return (token) => validateRequest(token, signature, url, fields)
 }
 
 /** Undefined if one of the tokens signed the request. Compares in constant time. */
@@ -56,7 +65,8 @@ export const signatureProblem = (
   if (request.signature === undefined || request.signature === "") return "no signature"
   if (!URL.canParse(request.url)) return "wrong signature"
   if (request.body !== "" && !isForm(request.contentType) && !isBodySigned(request.url)) return "body not signed"
-  return authTokens.some((authToken) => isSignedWith(authToken, request)) ? undefined : "wrong signature"
+  const isSignedWith = verifierOf(request)
+  return authTokens.some((authToken) => isSignedWith(Redacted.value(authToken))) ? undefined : "wrong signature"
 }
 
 /** The carrier may have signed the media stream's URL as a web page or as a socket, with or without a slash at its end. */

@@ -1,5 +1,5 @@
 /** A webhook of the carrier: a request that it signed in, its fields out to whoever answers it. Owns verification, not the answer. */
-import { ByteSize, Effect, Option, Result } from "effect"
+import { ByteSize, Clock, Effect, Layer, Option, Result } from "effect"
 import {
   HttpIncomingMessage,
   type HttpRouter,
@@ -12,13 +12,28 @@ import { EdgeConfig } from "../services/EdgeConfig.ts"
 import { countWebhookRefused } from "./EdgeMetrics.ts"
 import { endpoint, refusal } from "./Endpoint.ts"
 import { candidateUrls, findFit } from "./SignatureCandidates.ts"
-import { SIGNATURE_HEADER, type SignatureProblem, signatureProblem, type SignedRequest } from "./TwilioSignature.ts"
+import {
+  isForm,
+  SIGNATURE_HEADER,
+  type SignatureProblem,
+  signatureProblem,
+  type SignedRequest
+} from "./TwilioSignature.ts"
 
 /** What a webhook says, by name; of a name that comes more than once, the first. */
 export type WebhookFields = ReadonlyMap<string, string>
 
 /** Largest body that is read, in bytes; the carrier's are about two kilobytes. */
 const MAX_BODY_BYTES = 64 * 1024
+
+/** Most fields of a form that is looked at; the carrier's have about fifty. Verifying costs more with each. */
+const MAX_FIELDS = 500
+
+/** Largest query and body, in characters, for which it is tried what they were signed for: the carrier's own are smaller. */
+const MAX_ADVISED = 4096
+
+/** Time between two requests for which that is tried, in milliseconds: it costs a hundred times what verifying does. */
+const ADVISED_EVERY_MS = 1000
 
 /** The carrier's form of a call id. */
 export const isCallSid = (text: string | null | undefined): text is string => /^CA[0-9a-f]{32}$/i.test(text ?? "")
@@ -69,6 +84,20 @@ const adviceFor = (
     : `signed for ${new URL(fit.url).origin}, while PUBLIC_URL is ${origin.origin}`
 }
 
+const hasTooManyFields = (contentType: string | undefined, body: string): boolean =>
+  isForm(contentType) && body.split("&", MAX_FIELDS + 1).length > MAX_FIELDS
+
+/** Tries what a request was signed for, now and then: whoever sends many that are wrong knows why. */
+const makeAdvice = Effect.sync(() => {
+  let nextMs = -Infinity
+  return (request: HttpServerRequest.HttpServerRequest, signed: SignedRequest, verification: Verification) =>
+    Effect.map(Clock.currentTimeMillis, (nowMs) => {
+      if (signed.url.length + signed.body.length > MAX_ADVISED || nowMs < nextMs) return undefined
+      nextMs = nowMs + ADVISED_EVERY_MS
+      return adviceFor(request, signed, verification)
+    })
+})
+
 const refuse = Effect.fnUntraced(function* (problem: SignatureProblem, advice: string | undefined) {
   yield* countWebhookRefused(problem)
   yield* Effect.annotateLogs(Effect.logWarning(`webhook refused: ${problem}`), advice === undefined ? {} : { advice })
@@ -89,29 +118,35 @@ export const twilioWebhook = <E, R>(
   path: HttpRouter.PathInput,
   answer: (fields: WebhookFields) => Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
 ) =>
-  endpoint(
-    path,
-    ["GET", "POST"],
-    Effect.gen(function* () {
-      const { verification } = yield* EdgeConfig
-      const request = yield* HttpServerRequest.HttpServerRequest
-      const contentType = request.headers["content-type"]
-      const body = yield* Effect.result(
-        Effect.provideService(request.text, HttpIncomingMessage.MaxBodySize, ByteSize.bytes(MAX_BODY_BYTES))
+  Layer.unwrap(
+    Effect.map(makeAdvice, (advise) =>
+      endpoint(
+        path,
+        ["GET", "POST"],
+        Effect.gen(function* () {
+          const { verification } = yield* EdgeConfig
+          const request = yield* HttpServerRequest.HttpServerRequest
+          const contentType = request.headers["content-type"]
+          const body = yield* Effect.result(
+            Effect.provideService(request.text, HttpIncomingMessage.MaxBodySize, ByteSize.bytes(MAX_BODY_BYTES))
+          )
+          if (Result.isFailure(body)) return unreadable(body.failure)
+          const text = body.success
+          if (hasTooManyFields(contentType, text))
+            return refusal(413, `Expected a form of at most ${MAX_FIELDS} fields`)
+          if (verification !== undefined) {
+            const url = `${verification.origin.origin}${request.url}`
+            const signed = { url, signature: request.headers[SIGNATURE_HEADER], contentType, body: text }
+            const problem = signatureProblem(verification.authTokens, signed)
+            if (problem !== undefined) {
+              const isWrong = problem === "wrong signature"
+              return yield* refuse(problem, isWrong ? yield* advise(request, signed, verification) : undefined)
+            }
+          }
+          return yield* answer(readFields(request.method, request.url, contentType, text))
+        })
       )
-      if (Result.isFailure(body)) return unreadable(body.failure)
-      const text = body.success
-      if (verification !== undefined) {
-        const url = `${verification.origin.origin}${request.url}`
-        const signed = { url, signature: request.headers[SIGNATURE_HEADER], contentType, body: text }
-        const problem = signatureProblem(verification.authTokens, signed)
-        if (problem !== undefined) {
-          const advice = problem === "wrong signature" ? adviceFor(request, signed, verification) : undefined
-          return yield* refuse(problem, advice)
-        }
-      }
-      return yield* answer(readFields(request.method, request.url, contentType, text))
-    })
+    )
   )
 
 /** The call a webhook is about; none if it does not say. */

@@ -142,6 +142,35 @@ describe("a webhook that is verified", () => {
   )
 })
 
+describe("a webhook of anybody's", () => {
+  it.live("has no more fields than can be looked at in no time", () =>
+    Effect.gen(function* () {
+      const host = yield* serve(noCall, { env: signedEnv })
+      const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, n) => [`k${n}`, "v"]))
+      // Looked at in full, the last one would hold up every call for seconds.
+      for (const count of [501, 7000]) {
+        const { body, status } = yield* postForm(host, "/twiml", many(count), "A".repeat(28))
+        assert.strictEqual(status, 413)
+        assert.include(body, "500 fields")
+      }
+      assert.strictEqual((yield* postForm(host, "/twiml", { ...call, ...many(400) })).status, 200)
+      assert.strictEqual((yield* postForm(host, "/twiml", many(400), "A".repeat(28))).status, 403)
+    })
+  )
+
+  it.live("has it tried what it was signed for now and then, and only if it is as small as the carrier's", () => {
+    const { lines, loggers } = collect()
+    return Effect.gen(function* () {
+      const host = yield* serve(noCall, { env: signedEnv, loggers })
+      for (const extra of [5000, 0, 0, 0]) {
+        yield* postForm(host, "/twiml", { ...call, Extra: "x".repeat(extra) }, "A".repeat(28))
+      }
+      const advised = warnings(lines).map(({ annotations }) => annotations.advice !== undefined)
+      assert.deepStrictEqual(advised, [false, true, false, false])
+    })
+  })
+})
+
 describe("what the log says about a webhook that was refused", () => {
   it.live("is why, and not who called or what it was signed with", () => {
     const { lines, loggers } = collect()
