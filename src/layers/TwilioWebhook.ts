@@ -87,15 +87,19 @@ const adviceFor = (
 const hasTooManyFields = (contentType: string | undefined, body: string): boolean =>
   isForm(contentType) && body.split("&", MAX_FIELDS + 1).length > MAX_FIELDS
 
-/** Tries what a request was signed for, now and then: whoever sends many that are wrong knows why. */
-const makeAdvice = Effect.sync(() => {
+/** Tries what a request was signed for, unless it has just done so: whoever sends many that are wrong is told often enough. */
+const makeAdvice = Effect.map(Clock.Clock, (clock) => {
   let nextMs = -Infinity
-  return (request: HttpServerRequest.HttpServerRequest, signed: SignedRequest, verification: Verification) =>
-    Effect.map(Clock.currentTimeMillis, (nowMs) => {
-      if (signed.url.length + signed.body.length > MAX_ADVISED || nowMs < nextMs) return undefined
-      nextMs = nowMs + ADVISED_EVERY_MS
-      return adviceFor(request, signed, verification)
-    })
+  return (
+    request: HttpServerRequest.HttpServerRequest,
+    signed: SignedRequest,
+    verification: Verification
+  ): string | undefined => {
+    const nowMs = Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+    if (signed.url.length + signed.body.length > MAX_ADVISED || nowMs < nextMs) return undefined
+    nextMs = nowMs + ADVISED_EVERY_MS
+    return adviceFor(request, signed, verification)
+  }
 })
 
 const refuse = Effect.fnUntraced(function* (problem: SignatureProblem, advice: string | undefined) {
@@ -140,7 +144,7 @@ export const twilioWebhook = <E, R>(
             const problem = signatureProblem(verification.authTokens, signed)
             if (problem !== undefined) {
               const isWrong = problem === "wrong signature"
-              return yield* refuse(problem, isWrong ? yield* advise(request, signed, verification) : undefined)
+              return yield* refuse(problem, isWrong ? advise(request, signed, verification) : undefined)
             }
           }
           return yield* answer(readFields(request.method, request.url, contentType, text))
