@@ -109,6 +109,22 @@ const openSession = (settings: TogetherSettings): Effect.Effect<void, TextToSpee
     Effect.mapError((error) => (error._tag === "SocketError" ? socketFailure(settings, error) : error))
   )
 
+const fixFor = (
+  name: VariableName,
+  { baseUrl, ttsModel }: TogetherSettings,
+  { reason, retryable }: TextToSpeechError
+): string => {
+  if (retryable) return "try again in a while"
+  switch (reason) {
+    case "Unauthorized":
+      return `use a key that ${baseUrl.host} lets synthesise speech`
+    case "QuotaExceeded":
+      return "add credit to the account"
+    default:
+      return `set ${name} to a voice of ${ttsModel}`
+  }
+}
+
 const tryOut = (
   name: VariableName,
   settings: TogetherSettings
@@ -116,12 +132,12 @@ const tryOut = (
   openSession(settings).pipe(
     Effect.match({
       onSuccess: () => finding("ok", "voice", `${name}: a session can be opened with ${settings.ttsVoice}`),
-      onFailure: ({ message, reason, retryable }) =>
+      onFailure: (error) =>
         finding(
-          retryable ? "warning" : "broken",
+          error.retryable ? "warning" : "broken",
           "voice",
-          `${name}: ${message}`,
-          reason === "Rejected" ? `set ${name} to a voice of ${settings.ttsModel}` : "try again in a while"
+          `${name}: ${error.message}`,
+          fixFor(name, settings, error)
         )
     })
   )

@@ -137,6 +137,20 @@ describe("a provider that does not list its voices", () => {
       "set TTS_VOICE to a voice of hexgrad/Kokoro-82M"
     ],
     [
+      "does not take the key for it",
+      TtsConnectionFault.Refuse({ status: 403 }),
+      "broken",
+      /refused the API key for speech synthesis \(status 403\)$/,
+      "use a key that HOST lets synthesise speech"
+    ],
+    [
+      "has given enough",
+      TtsConnectionFault.Refuse({ status: 402 }),
+      "broken",
+      /has reached its limit \(status 402\)$/,
+      "add credit to the account"
+    ],
+    [
       "is busy",
       TtsConnectionFault.Refuse({ status: 503 }),
       "warning",
@@ -155,7 +169,7 @@ describe("a provider that does not list its voices", () => {
       const { found } = yield* lookAt({ connectionFault: () => fault }, "af_hart")
       assert.strictEqual(found.standing, standing)
       assert.match(found.found, expected)
-      assert.strictEqual(found.fix, fix)
+      assert.strictEqual(found.fix?.replace(/127\.0\.0\.1:\d+/, "HOST"), fix)
     })
   )
 
