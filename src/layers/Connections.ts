@@ -4,7 +4,7 @@
 export const maxConnections = (maxCalls: number): number => 4 * maxCalls + 1000
 
 /**
- * Has the system ask whether the other end is still there on which nothing was said for so long, in milliseconds: one that
- * is gone without a word, as a machine that was put to sleep, would hold its place for ever.
+ * Has the system ask on a connection, once nothing was said on it for so long, in milliseconds, whether the other end is
+ * still there: one that is gone without a word, as a machine that was put to sleep, would hold its place for ever.
  */
 export const probing = { keepAlive: true, keepAliveInitialDelay: 30_000 } as const

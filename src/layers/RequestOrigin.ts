@@ -37,7 +37,7 @@ const isRebound = (request: Asking, { hostname, protocol }: URL): boolean =>
  * say anything else; carriers and programs say nothing.
  *
  * A page is our own if it comes from the host that was asked, as the client or its proxy named it, or from the public
- * one. To a program on this machine that host has no name but `localhost` and addresses.
+ * one. For a browser on this machine itself, over `http`, the host that was asked has to be `localhost` or an address.
  */
 export const isForeign = (request: Asking, publicUrl: URL | undefined): boolean => {
   const { headers } = request
