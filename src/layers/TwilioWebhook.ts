@@ -29,10 +29,11 @@ const MAX_BODY_BYTES = 64 * 1024
 /** Most fields of a form that is looked at; the carrier's have about fifty. Verifying costs more with each. */
 const MAX_FIELDS = 500
 
-/** Largest query and body, in characters, for which it is tried what they were signed for: the carrier's own are smaller. */
+/** Largest query and body, in characters, and most fields for which it is tried what they were signed for: the carrier's own are smaller. */
 const MAX_ADVISED = 4096
+const MAX_ADVISED_FIELDS = 100
 
-/** Time between two requests for which that is tried, in milliseconds: it costs a hundred times what verifying does. */
+/** Time between two requests for which that is tried, in milliseconds: it costs 40 times what verifying does, and more. */
 const ADVISED_EVERY_MS = 1000
 
 /** The carrier's form of a call id. */
@@ -84,8 +85,11 @@ const adviceFor = (
     : `signed for ${new URL(fit.url).origin}, while PUBLIC_URL is ${origin.origin}`
 }
 
-const hasTooManyFields = (contentType: string | undefined, body: string): boolean =>
-  isForm(contentType) && body.split("&", MAX_FIELDS + 1).length > MAX_FIELDS
+const hasMoreFields = (most: number, contentType: string | undefined, body: string): boolean =>
+  isForm(contentType) && body.split("&", most + 1).length > most
+
+const isLarge = ({ body, contentType, url }: SignedRequest): boolean =>
+  url.length + body.length > MAX_ADVISED || hasMoreFields(MAX_ADVISED_FIELDS, contentType, body)
 
 /** Tries what a request was signed for, unless it has just done so: whoever sends many that are wrong is told often enough. */
 const makeAdvice = Effect.map(Clock.Clock, (clock) => {
@@ -96,7 +100,7 @@ const makeAdvice = Effect.map(Clock.Clock, (clock) => {
     verification: Verification
   ): string | undefined => {
     const nowMs = Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-    if (signed.url.length + signed.body.length > MAX_ADVISED || nowMs < nextMs) return undefined
+    if (nowMs < nextMs || isLarge(signed)) return undefined
     nextMs = nowMs + ADVISED_EVERY_MS
     return adviceFor(request, signed, verification)
   }
@@ -136,7 +140,7 @@ export const twilioWebhook = <E, R>(
           )
           if (Result.isFailure(body)) return unreadable(body.failure)
           const text = body.success
-          if (hasTooManyFields(contentType, text))
+          if (hasMoreFields(MAX_FIELDS, contentType, text))
             return refusal(413, `Expected a form of at most ${MAX_FIELDS} fields`)
           if (verification !== undefined) {
             const url = `${verification.origin.origin}${request.url}`
