@@ -21,19 +21,34 @@ const UNAVAILABLE = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nCo
  * server is not available.
  */
 export const keepEarlyRequests = <S extends Server>(server: S, { longestMs, most }: EarlyBounds = usualBounds): S => {
-  const early = new Set<() => void>()
+  /** What is asked on each connection: it may be many requests before the first is answered. */
+  const early = new Map<Socket, Array<() => void>>()
+  let kept = 0
   let begun = false
 
+  const giveUp = function (this: Socket): void {
+    this.destroy()
+  }
+  const forget = function (this: Socket): void {
+    kept -= early.get(this)?.length ?? 0
+    early.delete(this)
+  }
+
   const keep = (socket: Socket, ask: () => void, refuse: () => void): void => {
-    if (begun || early.size >= most) return refuse()
-    const giveUp = (): void => void socket.destroy()
-    const forget = (): void => void early.delete(handOver)
-    const handOver = (): void => {
-      socket.off("close", forget).off("timeout", giveUp).setTimeout(server.timeout)
-      ask()
-    }
+    if (begun || kept >= most) return refuse()
+    kept++
+    const before = early.get(socket)
+    if (before !== undefined) return void before.push(ask)
+    early.set(socket, [ask])
     socket.once("close", forget).once("timeout", giveUp).setTimeout(longestMs)
-    early.add(handOver)
+  }
+
+  const handOver = (): void => {
+    for (const [socket, asks] of early) {
+      socket.off("close", forget).off("timeout", giveUp).setTimeout(server.timeout)
+      for (const ask of asks) ask()
+    }
+    early.clear()
   }
 
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
@@ -61,10 +76,7 @@ export const keepEarlyRequests = <S extends Server>(server: S, { longestMs, most
     server.off("newListener", onListener)
     begun = true
     // The listener, and that for upgrades, is added after this.
-    queueMicrotask(() => {
-      for (const handOver of early) handOver()
-      early.clear()
-    })
+    queueMicrotask(handOver)
   }
 
   return server.on("request", onRequest).on("upgrade", onUpgrade).on("newListener", onListener)

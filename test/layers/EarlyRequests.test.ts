@@ -76,6 +76,18 @@ describe("requests", () => {
     })
   )
 
+  it.live("that come in a row on one connection are kept with no more ado than one", () =>
+    Effect.gen(function* () {
+      const { host, server } = yield* listening()
+      const last = plain.replace("Host", "Connection: close\r\nHost")
+      const { asked, socket } = yield* begin(server, saidTo(host, plain.repeat(19) + last))
+      // Node warns of a leak where there are more than ten.
+      assert.isAtMost(Math.max(socket.listenerCount("close"), socket.listenerCount("timeout")), 5)
+      server.on("request", hello)
+      assert.lengthOf((yield* Fiber.join(asked)).match(/hello/g) ?? [], 20)
+    })
+  )
+
   it.live("that come when the handler is gone are told that nobody is there", () =>
     Effect.gen(function* () {
       const { host, server } = yield* listening()
