@@ -67,9 +67,12 @@ const config = {
     5000,
     "Calls at a time; with --find the most that are tried. 10 if not given, 1000 with --find"
   ).pipe(Flag.optional),
-  ramp: duration("ramp", HOUR_MS, "60m", "From the first call to the last; 20 calls a second if not given").pipe(
-    Flag.optional
-  ),
+  ramp: duration(
+    "ramp",
+    HOUR_MS,
+    "60m",
+    "From the first call to the last; 8s if not given, and 20 calls a second at most"
+  ).pipe(Flag.optional),
   duration: duration(
     "duration",
     24 * HOUR_MS,

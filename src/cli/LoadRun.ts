@@ -51,9 +51,15 @@ const TRIAL_MS = 40_000
 /** How long the single call is held that others are compared with: of a few turns, the slowest may well be a quick one. */
 const SINGLE_MS = 120_000
 
-/** Calls that one process is given, and how fast they are placed: a second. */
+/** Calls that one process is given, and how many are placed a second at most. */
 const CALLS_PER_PROCESS = 250
 const CALLS_PER_SECOND = 20
+
+/** About what a turn and its answer take, in milliseconds: callers who come over less time all speak at the same moment. */
+const TURN_MS = 8000
+
+/** From the first call to the last, if nothing is said. */
+const usualRampMs = (calls: number): number => (calls < 2 ? 0 : Math.max(TURN_MS, (calls * 1000) / CALLS_PER_SECOND))
 
 /** How far the first call may be from the usual: it is not counted. */
 const WARM_UP_MS = 8000
@@ -104,7 +110,7 @@ const prepare = Effect.fnUntraced(function* (request: LoadRequest, most: number,
   }
   const place = (shape: LoadShape): Effect.Effect<LoadMeasurement, CallError> =>
     Effect.scoped(measureLoad(server, settings, shape, progress.tell))
-  const rampMs = (calls: number): number => request.rampMs ?? (calls < 2 ? 0 : (calls * 1000) / CALLS_PER_SECOND)
+  const rampMs = (calls: number): number => request.rampMs ?? usualRampMs(calls)
   return { server, settings, place, rampMs, progress }
 })
 
