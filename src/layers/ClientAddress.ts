@@ -3,7 +3,8 @@ import { Option, Result } from "effect"
 import { type HttpServerRequest } from "effect/http"
 import { NetAddress } from "effect/net"
 
-const parse = (text: string): NetAddress.IpAddress | undefined =>
+/** The address in a text, one of IPv4 that was mapped to IPv6 as itself; undefined if it is none. */
+export const parseAddress = (text: string): NetAddress.IpAddress | undefined =>
   Result.getOrUndefined(NetAddress.ipFromString(text.trim().replace(/^::ffff:(?=\d+\.)/i, "")))
 
 /** One subscriber has at least a /64 of IPv6, and could come from another address each time. */
@@ -23,9 +24,9 @@ const subscriber = (address: NetAddress.IpAddress): string =>
 export const clientAddress = (
   request: Pick<HttpServerRequest.HttpServerRequest, "headers" | "remoteAddress">
 ): string => {
-  const peer = parse(Option.getOrElse(request.remoteAddress, () => ""))
+  const peer = parseAddress(Option.getOrElse(request.remoteAddress, () => ""))
   if (peer === undefined) return "unknown"
   const forwarded = request.headers["x-forwarded-for"]?.split(",").at(-1)
-  const client = forwarded !== undefined && NetAddress.isLoopback(peer) ? parse(forwarded) : undefined
+  const client = forwarded !== undefined && NetAddress.isLoopback(peer) ? parseAddress(forwarded) : undefined
   return subscriber(client ?? peer)
 }

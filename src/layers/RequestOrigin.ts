@@ -1,22 +1,22 @@
 /** A request in, whether a web page of somebody else's made it out. Owns no answer. */
-import { Option, Result } from "effect"
+import { Option } from "effect"
 import { type HttpServerRequest } from "effect/http"
 import { NetAddress } from "effect/net"
+import { parseAddress } from "./ClientAddress.ts"
 
 /** Why such a request is refused, for the answer, the log and the count. */
 export const FOREIGN_ORIGIN = "a web page of another site"
 
 type Asking = Pick<HttpServerRequest.HttpServerRequest, "headers" | "remoteAddress">
 
-const isLoopback = (address: string): boolean =>
-  Result.match(NetAddress.ipFromString(address.replace(/^::ffff:(?=\d+\.)/i, "")), {
-    onFailure: () => false,
-    onSuccess: NetAddress.isLoopback
-  })
+const isLoopback = (text: string): boolean => {
+  const address = parseAddress(text)
+  return address !== undefined && NetAddress.isLoopback(address)
+}
 
 /** An address, or a name that no name server is asked for: nobody can make it lead somewhere else. */
 const isFixed = (hostname: string): boolean =>
-  /^(?:.+\.)?localhost$/.test(hostname) || Result.isSuccess(NetAddress.ipFromString(hostname.replace(/^\[|\]$/g, "")))
+  /^(?:.+\.)?localhost$/.test(hostname) || parseAddress(hostname.replace(/^\[|\]$/g, "")) !== undefined
 
 /** What a tunnel or a proxy adds, and a page cannot add to its sockets. */
 const wasForwarded = ({ headers }: Asking): boolean =>

@@ -3,6 +3,7 @@ import { DateTime, Duration, Option, Result, Schema } from "effect"
 import * as AiError from "effect/ai/AiError"
 import { type HttpClientError } from "effect/http"
 import { ChatErrorBody, type ChatErrorObject } from "../schema/TogetherChat.ts"
+import { machineWord } from "./MachineWord.ts"
 
 /** Which model is asked, and where; both may appear in error messages. */
 export interface ChatEndpoint {
@@ -34,17 +35,13 @@ interface Complaint {
 
 const decodeErrorBody = Schema.decodeUnknownOption(Schema.fromJsonString(ChatErrorBody))
 
-/** A short machine word; anything else in its place might be prose, and prose might quote the prompt. */
-const word = (value: string | number | null | undefined): string | undefined =>
-  value !== null && value !== undefined && /^[\w.:/-]{1,80}$/.test(String(value)) ? String(value) : undefined
-
 const complaintOf = (error: ChatErrorObject | string, errorType?: string | null): Complaint =>
   typeof error === "string"
-    ? { type: word(errorType), message: error }
+    ? { type: machineWord(errorType), message: error }
     : {
-        type: word(error.type) ?? word(errorType),
-        code: word(error.code),
-        param: word(error.param),
+        type: machineWord(error.type) ?? machineWord(errorType),
+        code: machineWord(error.code),
+        param: machineWord(error.param),
         message: error.message ?? undefined
       }
 
@@ -163,7 +160,7 @@ export const statusProblem = (
   const reason = reasonOf(endpoint, status, {
     ...said,
     status,
-    requestId: word(headers["x-request-id"]),
+    requestId: machineWord(headers["x-request-id"]),
     retryAfter
   })
   // A plain 500 seldom goes away by asking again; everything above it is a gateway or an overload.
@@ -200,7 +197,7 @@ export const notAStream = (endpoint: ChatEndpoint, contentType: string, body: st
 /** The system's or the HTTP client's own code for a broken connection, such as `ECONNREFUSED`. */
 const codeOf = (error: unknown, depth = 4): string | undefined => {
   if (depth === 0 || typeof error !== "object" || error === null) return undefined
-  const code = "code" in error && typeof error.code === "string" ? word(error.code) : undefined
+  const code = "code" in error && typeof error.code === "string" ? machineWord(error.code) : undefined
   return code ?? ("cause" in error ? codeOf(error.cause, depth - 1) : undefined)
 }
 

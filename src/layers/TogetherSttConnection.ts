@@ -4,6 +4,7 @@ import { Socket } from "effect/socket"
 import { type FailureReason, SpeechToTextError } from "../schema/Errors.ts"
 import { decodeServerMessage, type ServerMessage, type ServiceError, STT_FORMAT } from "../schema/TogetherStt.ts"
 import { type TogetherSettings } from "../services/AppConfig.ts"
+import { machineWord } from "./MachineWord.ts"
 import { type SocketAddress } from "./ReadySockets.ts"
 
 /** Time for a connection to be made and to say that it is ready, in milliseconds. */
@@ -50,10 +51,6 @@ const reasonsByCode: ReadonlyMap<string | null | undefined, FailureReason> = new
 const reasonOf = ({ code, type }: ServiceError): FailureReason | undefined =>
   reasonsByCode.get(code) ?? reasonsByCode.get(type)
 
-/** A short machine word; anything else in its place might be prose, and prose might quote the key or the caller. */
-const word = (value: string | null | undefined): string | undefined =>
-  typeof value === "string" && /^[\w.:/-]{1,80}$/.test(value) ? value : undefined
-
 /** The error of an `error` or `failed` message; `fallback` is the reason when the service's own words do not tell. */
 export const errorOf = (
   message: { readonly error?: ServiceError | undefined },
@@ -62,7 +59,7 @@ export const errorOf = (
   const error = message.error ?? {}
   return new SpeechToTextError({
     reason: reasonOf(error) ?? fallback,
-    message: `Speech recognition failed (${word(error.code) ?? word(error.type) ?? "no reason given"})`
+    message: `Speech recognition failed (${machineWord(error.code) ?? machineWord(error.type) ?? "no reason given"})`
   })
 }
 

@@ -3,13 +3,10 @@ import { type Socket } from "effect/socket"
 import { type FailureReason, TextToSpeechError } from "../schema/Errors.ts"
 import { type TtsError } from "../schema/TogetherTts.ts"
 import { type TogetherSettings } from "../services/AppConfig.ts"
+import { machineWord } from "./MachineWord.ts"
 
 /** What may be named in messages, so that they say what to change. */
 export type TtsEndpoint = Pick<TogetherSettings, "baseUrl" | "ttsModel" | "ttsVoice">
-
-/** A short machine word; anything else in its place might be prose, and prose might quote the caller or the agent. */
-const word = (value: string | undefined): string | undefined =>
-  value !== undefined && /^[\w.:/-]{1,80}$/.test(value) ? value : undefined
 
 const messageOf = (reason: FailureReason, { baseUrl, ttsModel, ttsVoice }: TtsEndpoint, about: string): string => {
   const host = baseUrl.host
@@ -66,7 +63,7 @@ const errorOfEvent = (event: unknown): { readonly message: string; readonly code
   if (typeof error !== "object" || error === null) return { message: "", code: undefined }
   return {
     message: "message" in error && typeof error.message === "string" ? error.message : "",
-    code: "code" in error && typeof error.code === "string" ? word(error.code) : undefined
+    code: "code" in error && typeof error.code === "string" ? machineWord(error.code) : undefined
   }
 }
 
@@ -110,6 +107,8 @@ const reasonOfError = (error: TtsError): FailureReason => {
 /** The error behind what the service says is wrong. What it says in prose is left out: it may quote the text. */
 export const serviceFailure = (endpoint: TtsEndpoint, error: TtsError | undefined): TextToSpeechError => {
   const { code, param, type } = error ?? {}
-  const about = [word(type), word(code), word(param)].filter((part) => part !== undefined).join(", ")
+  const about = [machineWord(type), machineWord(code), machineWord(param)]
+    .filter((part) => part !== undefined)
+    .join(", ")
   return ttsError(reasonOfError(error ?? {}), endpoint, about === "" ? "no reason given" : about)
 }

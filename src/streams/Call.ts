@@ -12,7 +12,10 @@ import { rawPull } from "./RawPull.ts"
 const wireOf = (link: MediaLink, streamSid: string): PlayoutWire => {
   const text = (frame: OutboundFrame): string => JSON.stringify(frame)
   // What does not change is written once: only base64 is made per message, and it needs no escaping.
-  const [before, after] = text({ event: "media", streamSid, media: { payload: "|" } }).split("|") as [string, string]
+  const empty = text({ event: "media", streamSid, media: { payload: "" } })
+  const at = empty.lastIndexOf('""') + 1
+  const before = empty.slice(0, at)
+  const after = empty.slice(at)
   return {
     media: (mulaw) =>
       Effect.suspend(() =>

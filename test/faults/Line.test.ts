@@ -48,6 +48,21 @@ const holdUnread = (link: MediaLink) =>
 const fallSilentAfter = (frames: number) => (link: MediaLink) =>
   runCall({ ...link, inbound: Stream.concat(Stream.take(link.inbound, frames), Stream.never) })
 
+/** The carrier's name for the stream is this one, whatever it calls it by itself. */
+const nameStream = (name: string) => (link: MediaLink) => {
+  const own = /"streamSid":"(MZ\w+)"/
+  let usual = ""
+  const written = JSON.stringify(name)
+  return runCall({
+    ...link,
+    inbound: Stream.map(link.inbound, (text) => {
+      usual = own.exec(text)?.[1] ?? usual
+      return text.replaceAll(`"${usual}"`, () => written)
+    }),
+    send: (text) => link.send(text.replaceAll(written, () => `"${usual}"`))
+  })
+}
+
 const secondStart = JSON.stringify({
   event: "start",
   sequenceNumber: "99",
@@ -95,6 +110,13 @@ describe("the line", () => {
     {
       fault: "carries the start of another stream",
       call: { script: [listen(), sendRaw(secondStart), say(spoken(questions[0])), listen(), hangUp] },
+      hears: [answers[0]],
+      logs: [],
+      ...ended("caller hung up")
+    },
+    {
+      fault: "has a name with every character that means something to somebody",
+      call: { script: [listen(), say(spoken(questions[0])), listen(), hangUp], run: nameStream('MZ|""\\"\n<{$&}>') },
       hears: [answers[0]],
       logs: [],
       ...ended("caller hung up")
