@@ -3,32 +3,22 @@ import { type IncomingMessage, type Server, type ServerResponse } from "node:htt
 import { type Socket } from "node:net"
 import { type Duplex } from "node:stream"
 
-/** How much is kept. */
-export interface EarlyBounds {
-  /** Requests and upgrades in all. */
-  readonly most: number
-  /** How long one is kept, in milliseconds. */
-  readonly longestMs: number
-}
-
-const usualBounds: EarlyBounds = { most: 1000, longestMs: 10_000 }
+/** Requests and upgrades that are kept in all. A server that gets no handler ends, and they with it. */
+const MOST = 1000
 
 const UNAVAILABLE = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 /**
  * Has a server keep what it is asked before anybody answers, which Node would leave unanswered for good: for a moment at
  * its start it listens already. What is too much of it, and what comes when nobody answers any more, is told that the
- * server is not available.
+ * server is not available; `most` requests and upgrades are kept in all.
  */
-export const keepEarlyRequests = <S extends Server>(server: S, { longestMs, most }: EarlyBounds = usualBounds): S => {
+export const keepEarlyRequests = <S extends Server>(server: S, most = MOST): S => {
   /** What is asked on each connection: it may be many requests before the first is answered. */
   const early = new Map<Socket, Array<() => void>>()
   let kept = 0
   let begun = false
 
-  const giveUp = function (this: Socket): void {
-    this.destroy()
-  }
   const forget = function (this: Socket): void {
     kept -= early.get(this)?.length ?? 0
     early.delete(this)
@@ -40,12 +30,12 @@ export const keepEarlyRequests = <S extends Server>(server: S, { longestMs, most
     const before = early.get(socket)
     if (before !== undefined) return void before.push(ask)
     early.set(socket, [ask])
-    socket.once("close", forget).once("timeout", giveUp).setTimeout(longestMs)
+    socket.once("close", forget)
   }
 
   const handOver = (): void => {
     for (const [socket, asks] of early) {
-      socket.off("close", forget).off("timeout", giveUp).setTimeout(server.timeout)
+      socket.off("close", forget)
       for (const ask of asks) ask()
     }
     early.clear()

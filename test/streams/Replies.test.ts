@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Stream } from "effect"
+import { Effect, Stream } from "effect"
 import * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
 import { type CallEventBody } from "../../src/schema/CallEvent.ts"
@@ -9,24 +9,8 @@ import { type TextToSpeechSession } from "../../src/services/TextToSpeech.ts"
 import { FILLER, type Playout } from "../../src/streams/Playout.ts"
 import { makeReplies } from "../../src/streams/Replies.ts"
 import { emptyHeard } from "../../src/streams/ReplyRecord.ts"
+import { deadlines, voice } from "../support/Saying.ts"
 import { settle } from "../support/Settle.ts"
-
-const deadlines = {
-  transcript: Duration.seconds(1),
-  firstToken: Duration.seconds(5),
-  stall: Duration.seconds(4),
-  firstAudio: Duration.seconds(3)
-}
-
-/** Says 100 ms for every sentence. */
-const voice: TextToSpeechSession = {
-  speak: (sentences) =>
-    Stream.map(Stream.zipWithIndex(sentences), ([, sentence]) => ({
-      sentence,
-      samples: new Int16Array(800).fill(1000),
-      sampleRate: 8000
-    }))
-}
 
 const words = (text: string): ReadonlyArray<Response.StreamPartEncoded> => [
   { type: "text-start", id: "t" },

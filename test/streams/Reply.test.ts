@@ -7,24 +7,8 @@ import { defaultPhrases } from "../../src/schema/Phrases.ts"
 import { type SpeechAudio, type TextToSpeechSession } from "../../src/services/TextToSpeech.ts"
 import { defaultPlayoutSettings, makePlayout } from "../../src/streams/Playout.ts"
 import { fixedReply, reply } from "../../src/streams/Reply.ts"
+import { deadlines, voice } from "../support/Saying.ts"
 import { settle } from "../support/Settle.ts"
-
-const deadlines = {
-  transcript: Duration.seconds(1),
-  firstToken: Duration.seconds(5),
-  stall: Duration.seconds(4),
-  firstAudio: Duration.seconds(3)
-}
-
-/** Says 100 ms for every sentence. */
-const voice: TextToSpeechSession = {
-  speak: (sentences) =>
-    Stream.map(Stream.zipWithIndex(sentences), ([, sentence]) => ({
-      sentence,
-      samples: new Int16Array(2400).fill(1000),
-      sampleRate: 24000
-    }))
-}
 
 const failingVoice = (afterSentences: number): TextToSpeechSession => ({
   speak: (sentences) =>
